@@ -1,0 +1,58 @@
+"""Where the harness keeps its things: three environment variables, each with a default.
+
+    HARNESS_HOME     the store, artifacts, checkpoints, locks; default: the user's data folder
+    HARNESS_DATA     the folder that holds the data sets; default: HARNESS_HOME/data
+    HARNESS_DB       the database, as a URL or a file; default: HARNESS_HOME/harness.sqlite
+    HARNESS_WEIGHTS  the default of `--weights`; default: auto
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The folders and addresses of one installation.
+
+    Attributes:
+        home: The store, artifacts, checkpoints and locks.
+        data: The folder that holds the data sets.
+        db: The database URL (SQLAlchemy's form).
+        weights: The default of `--weights`.
+    """
+
+    home: Path
+    data: Path
+    db: str
+    weights: str
+
+    @classmethod
+    def from_environment(cls) -> Settings:
+        """Return the settings that the environment variables name."""
+        default_home = platformdirs.user_data_path("reid-harness")
+        home = Path(os.environ.get("HARNESS_HOME") or default_home).expanduser().absolute()
+        data = Path(os.environ.get("HARNESS_DATA") or home / "data").expanduser().absolute()
+        db = os.environ.get("HARNESS_DB") or str(home / "harness.sqlite")
+        if "://" not in db:
+            db = f"sqlite:///{Path(db).expanduser().absolute()}"
+        return cls(home, data, db, os.environ.get("HARNESS_WEIGHTS") or "auto")
+
+    @property
+    def artifacts(self) -> Path:
+        """Files by SHA-256: models, features, pictures."""
+        return self.home / "artifacts"
+
+    @property
+    def checkpoints(self) -> Path:
+        """One folder for each fit that is under way."""
+        return self.home / "checkpoints"
+
+    @property
+    def locks(self) -> Path:
+        """One lock file for each fit that a process is working on."""
+        return self.home / "locks"

@@ -1,0 +1,50 @@
+"""The values that pass between the parts of the harness; none of them imports torch."""
+
+from harness.types.data import (
+    Counts,
+    DatasetCard,
+    DatasetSpec,
+    Record,
+    Split,
+    Trial,
+)
+from harness.types.method import (
+    Augment,
+    EmbedBatch,
+    FitContext,
+    Method,
+    MethodConfig,
+    MethodSpec,
+    Recipe,
+    Stage,
+    Stream,
+    TrainBatch,
+    Update,
+)
+from harness.types.metric import MetricInput, MetricSpec
+from harness.types.results import Evidence, Interval, Variant
+
+__all__ = [
+    "Augment",
+    "Counts",
+    "DatasetCard",
+    "DatasetSpec",
+    "EmbedBatch",
+    "Evidence",
+    "FitContext",
+    "Interval",
+    "Method",
+    "MethodConfig",
+    "MethodSpec",
+    "MetricInput",
+    "MetricSpec",
+    "Recipe",
+    "Record",
+    "Split",
+    "Stage",
+    "Stream",
+    "TrainBatch",
+    "Trial",
+    "Update",
+    "Variant",
+]
