@@ -1,0 +1,200 @@
+"""Finds plugins by their entry points, safely, and registers what they bring.
+
+pluggy's own loading is not safe for a benchmark: of two plugins with one name it keeps one in
+silence, one that fails to import stops all the others, and a misspelt hook passes. Here
+
+- entry points are listed without importing anything;
+- two entry points of one name, or two plugins with one key, are an error that names both
+  distributions;
+- a plugin that fails is a `PluginProblem`, fatal only for the command that asked for it;
+- unknown hooks are found by `check_pending`.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, TypeVar
+
+import pluggy
+
+from harness import hookspecs
+from harness.definitions import METRICS
+from harness.errors import PluginError, UnknownName
+from harness.hookspecs import PLUGIN_GROUP, PROJECT
+from harness.types import DatasetSpec, MethodSpec, MetricSpec
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a plugin comes from: its entry point and its distribution."""
+
+    name: str
+    target: str
+    distribution: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.distribution} {self.version})"
+
+
+@dataclass(frozen=True, slots=True)
+class PluginProblem:
+    """A plugin that could not be loaded, and why."""
+
+    origin: Origin
+    reason: str
+
+
+@dataclass
+class Registry:
+    """Everything that plugins registered, by key, with the origin of each key."""
+
+    methods: dict[str, MethodSpec] = field(default_factory=dict)
+    datasets: dict[str, DatasetSpec] = field(default_factory=dict)
+    metrics: dict[str, MetricSpec] = field(default_factory=dict)
+    papers: list[str] = field(default_factory=list)
+    origins: dict[tuple[str, str], Origin] = field(default_factory=dict)
+    loaded: list[Origin] = field(default_factory=list)
+    problems: list[PluginProblem] = field(default_factory=list)
+
+    def method(self, key: str) -> MethodSpec:
+        """Return the method of that key.
+
+        Raises:
+            PluginError: If a plugin of that name failed to load.
+            UnknownName: If there is none.
+        """
+        return self._find_or_raise("plugin", self.methods, key, "harness plugins list")
+
+    def dataset(self, key: str) -> DatasetSpec:
+        """Return the data set of that key; raises as `method` does."""
+        return self._find_or_raise("dataset", self.datasets, key, "harness data list")
+
+    def origin(self, kind: str, key: str) -> Origin:
+        """Return where the thing of that kind ("method", "dataset", "metric") and key is from."""
+        return self.origins[kind, key]
+
+    def _find_or_raise(self, kind: str, known: Mapping[str, T], key: str, listing: str) -> T:
+        if key in known:
+            return known[key]
+        for problem in self.problems:
+            if key == problem.origin.name or key in problem.origin.target:
+                raise PluginError(
+                    f"The plugin {problem.origin} could not be loaded: {problem.reason}",
+                    "Run `harness plugins doctor` for the traceback, or uninstall it.",
+                )
+        raise UnknownName(kind, key, known, listing)
+
+
+def load_plugins() -> Registry:
+    """Import every plugin and return what they registered.
+
+    Raises:
+        PluginError: If two entry points share a name, or two plugins a key.
+    """
+    registry = Registry()
+    for metric in METRICS:
+        registry.metrics[metric.name] = metric
+    for origin, entry in _list_entry_points(PLUGIN_GROUP):
+        _load_one(registry, origin, entry)
+    return registry
+
+
+def resolve(address: str, *, needed_by: str) -> Any:
+    """Return the object at a lazy `module:attribute` address of a spec.
+
+    Args:
+        address: The address.
+        needed_by: What asked for it, for the message ("method 'intact'").
+
+    Raises:
+        PluginError: If it cannot be imported.
+    """
+    try:
+        return pkgutil.resolve_name(address)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise PluginError(
+            f"The {needed_by} cannot be imported from {address}: {error}.",
+            "Run `harness plugins doctor`, or reinstall the plugin.",
+        ) from error
+
+
+def _list_entry_points(group: str) -> Sequence[tuple[Origin, EntryPoint]]:
+    """List a group without importing; refuse two entries of one name."""
+    found: dict[str, tuple[Origin, EntryPoint]] = {}
+    for entry in entry_points(group=group):
+        distribution = entry.dist.name if entry.dist else "unknown"
+        version = entry.dist.version if entry.dist else "unknown"
+        origin = Origin(entry.name, entry.value, distribution, version)
+        if entry.name in found and found[entry.name][0] != origin:
+            _refuse_duplicate("plugin", entry.name, found[entry.name][0], origin)
+        found[entry.name] = (origin, entry)
+    return [found[name] for name in sorted(found)]
+
+
+def _load_one(registry: Registry, origin: Origin, entry: EntryPoint) -> None:
+    """Import one plugin in a manager of its own, so that its failure stays its own."""
+    manager = pluggy.PluginManager(PROJECT)
+    manager.add_hookspecs(hookspecs)
+    try:
+        manager.register(entry.load(), name=origin.name)
+        manager.check_pending()
+        collected = _collect(manager)
+    except Exception as error:  # noqa: BLE001 - whatever a plugin raises is the plugin's problem
+        registry.problems.append(PluginProblem(origin, f"{type(error).__name__}: {error}"))
+        return
+    for kind, known, specs in (
+        ("method", registry.methods, collected.methods),
+        ("dataset", registry.datasets, collected.datasets),
+        ("metric", registry.metrics, collected.metrics),
+    ):
+        _merge(registry, kind, known, specs, origin)
+    registry.papers.extend(collected.papers)
+    registry.loaded.append(origin)
+
+
+@dataclass
+class _Collected:
+    """What one plugin registered, before it is merged."""
+
+    methods: list[MethodSpec] = field(default_factory=list)
+    datasets: list[DatasetSpec] = field(default_factory=list)
+    metrics: list[MetricSpec] = field(default_factory=list)
+    papers: list[str] = field(default_factory=list)
+
+
+def _collect(manager: pluggy.PluginManager) -> _Collected:
+    collected = _Collected()
+    calls: Sequence[tuple[str, Callable[[Any], None]]] = (
+        ("register_methods", collected.methods.append),
+        ("register_datasets", collected.datasets.append),
+        ("register_metrics", collected.metrics.append),
+        ("register_papers", collected.papers.append),
+    )
+    for hook, register in calls:
+        getattr(manager.hook, hook)(register=register)
+    return collected
+
+
+def _merge(
+    registry: Registry, kind: str, known: dict[str, Any], specs: Sequence[Any], origin: Origin
+) -> None:
+    for spec in specs:
+        key = spec.name if kind == "metric" else spec.key
+        if key in known:
+            first = registry.origins.get((kind, key), Origin("core", "harness", "reid-harness", ""))
+            _refuse_duplicate(kind, key, first, origin)
+        known[key] = spec
+        registry.origins[kind, key] = origin
+
+
+def _refuse_duplicate(kind: str, key: str, first: Origin, second: Origin) -> None:
+    raise PluginError(
+        f"Two plugins claim the {kind} {key!r}: {first} and {second}.",
+        f"Uninstall one of them: `pip uninstall {second.distribution}`.",
+    )
