@@ -1,0 +1,97 @@
+"""Images decoded once, kept as uint8, and handed out as batches at network size.
+
+Every file is decoded when the bank is filled, so that a broken one is found before training, not
+in the middle of it. Degradation is PIL on uint8 at native resolution, the same in training and in
+a test set; what was made for an (image, rate) pair is kept while there is room.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from harness.pixels import degrade, read_image, resize
+from harness.types import Record
+
+Pixels = npt.NDArray[np.uint8]
+
+CACHE_BYTES = 4 * 2**30  # of resized images, beside the decoded ones
+
+
+class ImageBank:
+    """The decoded images of some records.
+
+    Args:
+        root: The data set's folder.
+        records: Whose images; one file may serve several records.
+        size: Height and width of the network's input [pixels].
+        cache_bytes: Room for resized images.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        records: Sequence[Record],
+        size: tuple[int, int],
+        *,
+        cache_bytes: int = CACHE_BYTES,
+    ) -> None:
+        self.size = size
+        self._root = root
+        self._paths = sorted({record.path for record in records})
+        self._native: dict[str, Pixels] = {}
+        self._resized: dict[tuple[str, int], Tensor] = {}
+        self._room = cache_bytes // (3 * size[0] * size[1])
+
+    def fill(self, advance: Callable[[int], None] = lambda _n: None) -> None:
+        """Decode every file, calling `advance(1)` after each.
+
+        Raises:
+            DataError: If a file is missing or is no image; it is named.
+        """
+        with ThreadPoolExecutor() as pool:
+            images = pool.map(lambda path: read_image(self._root / path), self._paths)
+            for path, image in zip(self._paths, images, strict=True):
+                self._native[path] = image
+                advance(1)
+
+    def native_size(self, record: Record) -> tuple[int, int]:
+        """Return height and width of a record's image as it is given to the method [pixels]."""
+        height, width = self._native[record.path].shape[:2]
+        rate = record.r if record.r is not None else 1
+        return max(1, round(height / rate)), max(1, round(width / rate))
+
+    def batch(self, records: Sequence[Record], rates: Sequence[int] | None = None) -> Tensor:
+        """Return a batch as uint8, (N, 3, H, W).
+
+        Args:
+            records: Which images. One whose `r` is 2 or more is degraded by it.
+            rates: A further down-sampling rate for each image, in place of the record's own.
+        """
+        if rates is None:
+            rates = [record.r if record.r is not None else 1 for record in records]
+        return torch.stack(
+            [self._at_size(record.path, r) for record, r in zip(records, rates, strict=True)]
+        )
+
+    def _at_size(self, path: str, rate: int) -> Tensor:
+        key = (path, rate)
+        if key in self._resized:
+            return self._resized[key]
+        image = resize(degrade(self._native[path], rate), *self.size)
+        tensor = torch.from_numpy(image).permute(2, 0, 1).contiguous()
+        if len(self._resized) < self._room:
+            self._resized[key] = tensor
+        return tensor
+
+
+def to_unit_range(pixels: Tensor, device: torch.device) -> Tensor:
+    """Return uint8 pixels on the device as float32 in [0, 1], channels last in memory."""
+    moved = pixels.to(device, non_blocking=True).float().div_(255)
+    return moved.contiguous(memory_format=torch.channels_last)
