@@ -1,0 +1,122 @@
+"""What a protocol file says: who is trained on, who is queried, who is searched.
+
+A protocol here is text; `harness.data.protocol` applies it to the records of a data set. It knows
+neither trial counts nor training: how gallery shots and ties count belongs to the metric that it
+names as its headline.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from harness.specs.document import Spec, parse
+from harness.specs.folder import find_or_raise, list_keys
+
+KIND = "protocols"
+
+Down = Literal["bicubic", "bilinear", "area", "lanczos"]
+
+
+class Side(Spec):
+    """Which images of the test identities stand on one side of the comparison."""
+
+    cameras: tuple[int, ...] = Field(min_length=1)
+
+
+class Degradation(Spec):
+    """How the queries of a test set lose resolution.
+
+    Each query image draws one of the rates by a hash of data set, image id and seed; it is reduced
+    at its native resolution on uint8 and brought to network size.
+
+    Attributes:
+        side: What is degraded.
+        rates: The down-sampling rates to draw from.
+        seed: Of the draw.
+        down: The filter that reduces.
+        up: The filter that brings an image to network size.
+        domain: The resolution at which it is reduced.
+    """
+
+    side: Literal["query"]
+    rates: tuple[int, ...] = Field(min_length=1)
+    seed: int
+    down: Down
+    up: Literal["bilinear"]
+    domain: Literal["native"]
+
+
+class SplitLists(Spec):
+    """The training and the test identities of one split."""
+
+    train: tuple[int, ...] = Field(min_length=1)
+    test: tuple[int, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _check_identities(self) -> SplitLists:
+        times = Counter([*self.train, *self.test])
+        both = sorted(set(self.train) & set(self.test))
+        if both:
+            raise ValueError(f"identity {both[0]} is on both sides of a split")
+        twice = [pid for pid, n in times.items() if n > 1]
+        if twice:
+            raise ValueError(f"identity {min(twice)} is there twice in a list")
+        if min(times) < 1:
+            raise ValueError(f"identity {min(times)} is junk or a distractor and cannot be listed")
+        return self
+
+
+class ProtocolSpec(Spec):
+    """A protocol file.
+
+    Attributes:
+        key: The name of the file.
+        dataset: The data set that it is for.
+        title: What is compared, in a line.
+        source: Who fixed the splits, and what had to be assumed.
+        query: The query side.
+        gallery: The gallery side.
+        junk: What a query ignores: `same-camera` are images of its identity by its camera.
+        degradation: How the queries are degraded; None where they are as captured.
+        headline: The full name of the metric that rank-k stands for.
+        splits: The identity lists.
+    """
+
+    key: str
+    dataset: str
+    title: str
+    source: str
+    query: Side
+    gallery: Side
+    junk: Literal["same-camera"]
+    degradation: Degradation | None
+    headline: str = Field(pattern=r"^[a-z_]+@\d+$")
+    splits: tuple[SplitLists, ...] = Field(min_length=1)
+
+
+def list_protocols() -> tuple[str, ...]:
+    """Return the keys of the protocols that ship with the harness, sorted."""
+    return list_keys(KIND)
+
+
+def load_protocol(key: str) -> ProtocolSpec:
+    """Read the protocol of that key.
+
+    Raises:
+        UnknownName: If there is none.
+        UsageError: If its file is not a protocol.
+    """
+    path = find_or_raise(KIND, key)
+    return parse_protocol(path.read_text(encoding="utf-8"), str(path))
+
+
+def parse_protocol(text: str, origin: str) -> ProtocolSpec:
+    """Return the protocol that a YAML text describes; `origin` names it in messages.
+
+    Raises:
+        UsageError: If it is not a protocol.
+    """
+    return parse(text, origin, ProtocolSpec)
