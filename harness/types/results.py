@@ -38,7 +38,8 @@ class Evidence:
     image of the query's identity; a *negative* is a valid image of another identity.
 
     Attributes:
-        offsets: (Q + 1,), the matches of query q are nearer[offsets[q]:offsets[q + 1]].
+        offsets: (Q + 1,), the matches of query q are nearer[offsets[q]:offsets[q + 1]], nearest
+            first.
         nearer: (M,), negatives strictly nearer to the query than this true match.
         equal: (M,), negatives at exactly the distance of this true match.
         valid: (Q,), valid gallery images of each query.
