@@ -1,0 +1,69 @@
+"""Files by their content: models, features, pictures; never in a bundle."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from harness.errors import StoreError
+from harness.store import models
+from harness.store.drafts import ArtifactInfo, new_id
+
+
+def keep_file(folder: Path, source: Path) -> str:
+    """Copy a file to `folder/<sha256[:2]>/<sha256><suffix>`, whole or not at all.
+
+    Returns:
+        The SHA-256 of the file.
+
+    Raises:
+        StoreError: If the file cannot be read or the folder cannot be written.
+    """
+    try:
+        with source.open("rb") as stream:
+            sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+        target = _place(folder, sha256, source.name)
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _copy_atomically(source, target)
+    except OSError as error:
+        raise StoreError(
+            f"The artifact {source.name} cannot be kept in {folder}: {error.strerror}.",
+            "Set HARNESS_HOME to a folder that you may write, and that has space left.",
+        ) from error
+    return sha256
+
+
+def _copy_atomically(source: Path, target: Path) -> None:
+    handle, name = tempfile.mkstemp(dir=target.parent)
+    os.close(handle)
+    try:
+        shutil.copyfile(source, name)
+        os.replace(name, target)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def _place(folder: Path, sha256: str, name: str) -> Path:
+    return folder / sha256[:2] / f"{sha256}{Path(name).suffix}"
+
+
+def add_artifact(session: Session, info: ArtifactInfo) -> None:
+    """Note an artifact of a fit or score; a second time changes nothing."""
+    values = asdict(info)
+    if session.scalar(select(models.Artifact.id).filter_by(**values)) is None:
+        session.add(models.Artifact(id=new_id(), **values))
+
+
+def find_file(session: Session, folder: Path, sha256: str) -> Path | None:
+    """Return where an artifact lies, or None where it is not on this machine."""
+    names = session.scalars(select(models.Artifact.name).filter_by(sha256=sha256))
+    places = (_place(folder, sha256, name) for name in names)
+    return next((place for place in places if place.is_file()), None)

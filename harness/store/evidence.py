@@ -1,0 +1,107 @@
+"""Evidence as bytes: lossless, compact, the same on every machine.
+
+    byte 0      version of the format, 1
+    the rest    zlib: four little-endian uint32 (Q queries, M matches, T columns of the top list,
+                R ranks), then the eight arrays in the order of `_SHAPES`, each as one byte for its
+                type (the place in `_TYPES`) and its values, little-endian, row by row
+
+Each array has the smallest type that holds all its values exactly. The offsets are stored as
+their differences, the number of matches of each query.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.errors import IntegrityError, StoreError
+from harness.types import Evidence
+
+VERSION = 1
+
+_HEADER = struct.Struct("<4I")
+_TYPES = ("u1", "<u2", "<i4", "<i8", "<f4", "<f8")
+_INTEGERS, _FLOATS = slice(0, 4), slice(4, 6)
+_SHAPES = {  # by the names of the header's four sizes
+    "matches": "Q",
+    "nearer": "M",
+    "equal": "M",
+    "valid": "Q",
+    "identities": "Q",
+    "top_index": "QT",
+    "top_distance": "QT",
+    "single_cmc": "QR",
+    "single_reciprocal": "Q",
+}
+
+
+def encode(evidence: Evidence) -> bytes:
+    """Return evidence as bytes."""
+    sizes = (
+        evidence.queries,
+        len(evidence.nearer),
+        evidence.top_index.shape[1],
+        evidence.single_cmc.shape[1],
+    )
+    parts = [_HEADER.pack(*sizes)]
+    for name in _SHAPES:
+        array = np.diff(evidence.offsets) if name == "matches" else getattr(evidence, name)
+        parts.extend(_packed(array))
+    return bytes([VERSION]) + zlib.compress(b"".join(parts), 9)
+
+
+def decode(blob: bytes) -> Evidence:
+    """Return the evidence that `encode` made bytes of.
+
+    Raises:
+        StoreError: If a newer version wrote it.
+        IntegrityError: If the bytes are damaged.
+    """
+    if blob[:1] != bytes([VERSION]):
+        raise StoreError(
+            f"Evidence has format {blob[:1].hex() or 'none'}; this version reads {VERSION:02x}.",
+            "Run `pip install --upgrade reid-harness`.",
+        )
+    try:
+        arrays: dict[str, Any] = dict(_unpacked(zlib.decompress(blob[1:])))
+    except (zlib.error, struct.error, ValueError, IndexError) as error:
+        raise IntegrityError(
+            f"Evidence is damaged: {error}.", "Import the bundle of its run again, or score anew."
+        ) from error
+    offsets = np.concatenate([[0], np.cumsum(arrays.pop("matches"))])
+    return Evidence(offsets=offsets, **arrays)
+
+
+def _packed(array: npt.NDArray[np.generic]) -> Iterator[bytes]:
+    floats = array.dtype.kind == "f"
+    for name in _TYPES[_FLOATS if floats else _INTEGERS]:
+        with np.errstate(over="ignore"):
+            narrow = array.astype(name)
+        if np.array_equal(narrow, array, equal_nan=floats):
+            break
+    yield bytes([_TYPES.index(name)])
+    yield narrow.tobytes()
+
+
+def _unpacked(payload: bytes) -> Iterator[tuple[str, npt.NDArray[np.generic]]]:
+    sizes = dict(zip("QMTR", _HEADER.unpack_from(payload), strict=True))
+    at = _HEADER.size
+    for name, axes in _SHAPES.items():
+        shape = [sizes[axis] for axis in axes]
+        stored = np.dtype(_TYPES[payload[at]])
+        array = np.frombuffer(payload, stored, int(np.prod(shape)), at + 1).reshape(shape)
+        at += 1 + array.nbytes
+        yield name, array.astype(_wide(name))
+    if at != len(payload):
+        raise ValueError(f"{len(payload) - at} bytes are left over")
+
+
+def _wide(name: str) -> type[np.generic]:
+    if name == "top_distance":
+        return np.float32
+    return np.float64 if name.startswith("single") else np.int64
