@@ -49,6 +49,11 @@ class ImageBank:
         self._resized: dict[tuple[str, int], Tensor] = {}
         self._room = cache_bytes // (3 * size[0] * size[1])
 
+    @property
+    def files(self) -> int:
+        """Number of files to decode."""
+        return len(self._paths)
+
     def fill(self, advance: Callable[[int], None] = lambda _n: None) -> None:
         """Decode every file, calling `advance(1)` after each.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 
@@ -18,20 +19,20 @@ class HardPairs(NamedTuple):
     negative: Tensor
 
 
-def pairwise_distance(v: Tensor, eps: float = 1e-12) -> Tensor:
+def pairwise_distance(v: Tensor) -> Tensor:
     """Return the Euclidean distance between all pairs of rows of v.
+
+    Computed from differences in float32, also under autocast: through a product in bfloat16 the
+    distances of near features would be noise.
 
     Args:
         v: (N, d).
-        eps: Floor of the squared distance; the gradient of its root is finite at zero.
 
     Returns:
         (N, N), in the unit of v.
     """
     v = v.float()
-    square = v.square().sum(dim=1)  # (N,)
-    squared = square[:, None] + square[None, :] - 2 * v @ v.T  # (N, N)
-    return squared.clamp(min=eps).sqrt()
+    return torch.cdist(v, v, compute_mode="donot_use_mm_for_euclid_dist")
 
 
 def batch_hard(v: Tensor, labels: Tensor) -> HardPairs:

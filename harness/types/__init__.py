@@ -10,6 +10,7 @@ from harness.types.data import (
 )
 from harness.types.method import (
     Augment,
+    Distance,
     EmbedBatch,
     FitContext,
     Method,
@@ -29,6 +30,7 @@ __all__ = [
     "Counts",
     "DatasetCard",
     "DatasetSpec",
+    "Distance",
     "EmbedBatch",
     "Evidence",
     "FitContext",

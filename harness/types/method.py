@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -227,19 +227,19 @@ class Stage:
 
 
 class Method(Protocol):
-    """A method, ready to be trained and scored."""
+    """A method, ready to be trained and scored. It is built as `Method(config, context)`."""
+
+    feature: ClassVar[str]
+    """The default feature, a key of what `embed` returns."""
+
+    distance: ClassVar[Distance]
+    """The distance between two features."""
+
+    backbones: ClassVar[Sequence[str]]
+    """The networks that start from the initial weights."""
 
     networks: Mapping[str, nn.Module]
     """All that is trained, saved and loaded, by name."""
-
-    backbones: Sequence[str]
-    """The networks that start from the initial weights."""
-
-    feature: str
-    """The default feature, a key of what `embed` returns."""
-
-    distance: Distance
-    """The distance between two features."""
 
     def stages(self) -> Sequence[Stage]:
         """Return the stages of training in order; empty for none."""

@@ -1,0 +1,40 @@
+# `make demo` and `make test` need Python 3.11 or newer, make and git, and nothing else.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# The demo keeps its results beside the checkout, away from your own.
+DEMO_HOME := $(CURDIR)/.harness
+
+.PHONY: demo test lint format clean
+
+demo: $(VENV)/.installed
+	@HARNESS_HOME="$(DEMO_HOME)" $(BIN)/harness run --plugin initial-weights --dataset synthped --recipe smoke
+	@HARNESS_HOME="$(DEMO_HOME)" $(BIN)/harness run --plugin baseline-hr-lr --dataset synthped --recipe smoke
+	@HARNESS_HOME="$(DEMO_HOME)" $(BIN)/harness leaderboard build --out "$(CURDIR)/.harness/site"
+
+test: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest --cov --cov-report=term:skip-covered
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+clean:
+	rm -rf $(VENV) .harness
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	@touch $@ $(VENV)/.installed

@@ -1,0 +1,93 @@
+"""`harness plugins`: what is installed, and what is wrong with it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from harness.cli.console import emit_json, stderr, stdout
+from harness.loader import Registry, load_plugins
+
+app = typer.Typer(no_args_is_help=True, help="List the installed plugins, and check them.")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command("list")
+def list_plugins(as_json: AsJson = False) -> None:
+    """List the methods, data sets and metrics that are installed.
+
+    Example: `harness plugins list`
+    """
+    registry = load_plugins()
+    rows = _rows(registry)
+    if as_json:
+        emit_json(rows)
+        return
+    table = Table("kind", "key", "what", "recipes", "from")
+    for row in rows:
+        table.add_row(
+            row["kind"], row["key"], row["title"], ", ".join(row["recipes"]), row["from"]
+        )
+    stdout.print(table)
+    for problem in registry.problems:
+        stderr.print(f"[yellow]{problem.origin} could not be loaded:[/] {problem.reason}")
+
+
+def _rows(registry: Registry) -> list[dict[str, Any]]:
+    methods = [
+        ("method", m.key, m.title, list(m.recipes)) for m in registry.methods.values()
+    ]
+    datasets: list[tuple[str, str, str, list[str]]] = [
+        ("dataset", d.key, d.card.title, []) for d in registry.datasets.values()
+    ]
+    metrics: list[tuple[str, str, str, list[str]]] = [
+        ("metric", name, m.title, []) for name, m in registry.metrics.items()
+    ]
+    return [
+        {
+            "kind": kind,
+            "key": key,
+            "title": title,
+            "recipes": recipes,
+            "from": str(registry.origins.get((kind, key), "core")),
+        }
+        for kind, key, title, recipes in (*methods, *datasets, *metrics)
+    ]
+
+
+@app.command("doctor")
+def doctor(as_json: AsJson = False) -> None:
+    """Say of each plugin whether it loads, and what it brings; exits with 3 if one does not.
+
+    Example: `harness plugins doctor`
+    """
+    registry = load_plugins()
+    if as_json:
+        emit_json(
+            {
+                "loaded": [str(origin) for origin in registry.loaded],
+                "problems": [
+                    {"plugin": str(p.origin), "target": p.origin.target, "reason": p.reason}
+                    for p in registry.problems
+                ],
+            }
+        )
+    else:
+        _print_health(registry)
+    if registry.problems:
+        raise typer.Exit(3)
+
+
+def _print_health(registry: Registry) -> None:
+    for origin in registry.loaded:
+        keys = sorted(key for (_, key), from_ in registry.origins.items() if from_ == origin)
+        stdout.print(f"[green]ok[/]      {origin}: {', '.join(keys) or 'brings nothing'}")
+    for problem in registry.problems:
+        stdout.print(f"[red]broken[/]  {problem.origin}, imported from {problem.origin.target}")
+        stdout.print(f"        {problem.reason}", markup=False)
+        stdout.print(
+            f"        Reinstall it, or remove it with `pip uninstall {problem.origin.distribution}`."
+        )

@@ -1,0 +1,112 @@
+"""`harness run`: train, score, store and compare one method on one data set."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from harness.cli.console import emit_json, stderr, stdout
+
+if TYPE_CHECKING:
+    from harness.run.report import ReportedMetric, RunReport
+
+HELP_PLUGIN = "The method: a key of `harness plugins list`."
+HELP_DATASET = "The data set: a key of `harness data list`."
+HELP_RECIPE = "The training configuration: smoke, quick, standard or paper."
+HELP_TRIALS = "How many trials: splits first, then seeds. Default: the recipe's."
+HELP_SET = "Override a setting of the recipe, e.g. `--set lr=1e-4`. Repeatable."
+HELP_WEIGHTS = (
+    "Initial weights: auto (ImageNet if it can be had, else none), imagenet, none, or a file. "
+    "Default: HARNESS_WEIGHTS, else auto."
+)
+HELP_PRECISION = "auto (bf16 where the hardware has it), float32 or bf16."
+HELP_FRESH = "Train anew, even where the same fit is done or was interrupted."
+
+
+def run(
+    plugin: Annotated[str, typer.Option("--plugin", help=HELP_PLUGIN)],
+    dataset: Annotated[str, typer.Option("--dataset", help=HELP_DATASET)],
+    recipe: Annotated[str, typer.Option("--recipe", help=HELP_RECIPE)] = "quick",
+    trials: Annotated[int | None, typer.Option("--trials", min=1, help=HELP_TRIALS)] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the first trial.")] = 0,
+    set_: Annotated[list[str] | None, typer.Option("--set", help=HELP_SET)] = None,
+    weights: Annotated[str | None, typer.Option("--weights", help=HELP_WEIGHTS)] = None,
+    device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
+    precision: Annotated[str, typer.Option("--precision", help=HELP_PRECISION)] = "auto",
+    fresh: Annotated[bool, typer.Option("--fresh", help=HELP_FRESH)] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Train and evaluate a method on a data set, trial by trial, and store everything.
+
+    Every finished trial is kept. Stop it with Ctrl-C, or lose the machine: the same command goes
+    on where it stopped. A fit that is done is not trained again.
+
+    Examples:
+
+    - `harness run --plugin baseline-hr --dataset synthped --recipe smoke`
+    - `harness run --plugin baseline-hr-lr --dataset caviar --trials 10 --weights imagenet`
+    - `harness run --plugin baseline-hr --dataset viper --set lr=1e-4 --json`
+    """
+    from harness.run.execute import execute
+    from harness.run.request import RunRequest
+
+    request = RunRequest(
+        plugin=plugin,
+        dataset=dataset,
+        recipe=recipe,
+        settings=tuple(set_ or ()),
+        trials=trials,
+        seed=seed,
+        weights=weights,
+        device=device,
+        precision=precision,
+        fresh=fresh,
+    )
+    report = execute(request, stderr)
+    if as_json:
+        emit_json(report.as_json())
+    else:
+        _print_report(report)
+
+
+def _print_report(report: RunReport) -> None:
+    """Print the numbers as a table: reproduced with interval, and published where there is one."""
+    plan = report.plan
+    splits = len({trial.trial.split for trial in report.trials})
+    seeds = len({trial.trial.seed for trial in report.trials})
+    table = Table(
+        title=f"{plan.method.title} on {plan.dataset.card.title}: {splits} of "
+        f"{len(plan.protocol.spec.splits)} splits x {seeds} seed{'s' if seeds > 1 else ''}",
+        caption=_caption(report),
+    )
+    table.add_column("metric")
+    for heading in ("reproduced [%]", "95 % interval", "published [%]"):
+        table.add_column(heading, justify="right")
+    for metric in report.metrics:
+        table.add_row(*_cells(metric))
+    stdout.print(table)
+    stdout.print(f"Run {report.run_id}. Build the pages with `harness leaderboard build`.")
+
+
+def _cells(metric: ReportedMetric) -> tuple[str, str, str, str]:
+    value, low, high = (
+        "-" if x is None else f"{100 * x:.1f}"
+        for x in (metric.interval.value, metric.interval.low, metric.interval.high)
+    )
+    published = metric.published.printed if metric.published else ""
+    return metric.title, value, f"{low} to {high}", published
+
+
+def _caption(report: RunReport) -> str:
+    plan = report.plan
+    speed = report.images_per_second
+    parts = [
+        f"recipe {plan.recipe.name}",
+        plan.narrowed,
+        f"weights {plan.weights.name}",
+        f"{speed:.0f} images/s" if speed else "",
+        report.metrics[0].interval.method if report.metrics else "",
+    ]
+    return "; ".join(part for part in parts if part)

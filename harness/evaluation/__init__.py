@@ -1,0 +1,1 @@
+"""From a trained method to evidence: `extract` embeds images, `ranks` compares features."""

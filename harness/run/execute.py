@@ -1,0 +1,187 @@
+"""Carries a request out, trial by trial; each finished trial is kept whatever happens next."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+
+from rich.console import Console
+
+from harness.data.images import ImageBank
+from harness.errors import HarnessError, Interrupted
+from harness.loader import Registry, load_plugins
+from harness.run.environment import describe_environment
+from harness.run.fit import Fitter
+from harness.run.plan import RunPlan, make_plan
+from harness.run.progress import RunProgress
+from harness.run.report import RunReport, TrialResult, make_report
+from harness.run.request import RunRequest
+from harness.run.score import Scorer
+from harness.settings import Settings
+from harness.store import ProtocolInfo, RecordIds, RunDraft, Store
+from harness.types import Record, Trial
+
+
+def execute(request: RunRequest, console: Console) -> RunReport:
+    """Train and score what a request asks for, and return its report.
+
+    Args:
+        request: What to run.
+        console: Where bars and notices go.
+
+    Raises:
+        HarnessError: What stopped it; the run is stored as failed, or can be resumed if it was
+            interrupted.
+    """
+    settings = Settings.from_environment()
+    registry = load_plugins()
+    progress = RunProgress(console)
+    plan = make_plan(request, registry, settings, progress.notice)
+    with Store.open(settings.db, home=settings.home) as store:
+        fitter = Fitter(
+            plan, store, settings, registry.origin("method", plan.method.key), progress
+        )
+        scorer = Scorer(plan, store, registry, progress)
+        return _Execution(plan, store, registry, progress, fitter, scorer).run()
+
+
+@dataclass
+class _Execution:
+    """One run under way."""
+
+    plan: RunPlan
+    store: Store
+    registry: Registry
+    progress: RunProgress
+    fitter: Fitter
+    scorer: Scorer
+    bank: ImageBank | None = field(default=None, init=False)
+    announced: bool = field(default=False, init=False)
+
+    def run(self) -> RunReport:
+        """Run all trials; a failure is stored before it is raised."""
+        self._put_protocol()
+        draft = self._draft()
+        with self.store.locks.hold(draft.id), self.progress.live():
+            self.store.begin_run(draft)
+            try:
+                results = [self._trial(draft.id, i) for i in range(len(self.plan.trials))]
+            except Interrupted:
+                raise  # the run stays `running` with a free lock, which reads as interrupted
+            except HarnessError as error:
+                self.store.finish_run(draft.id, status="failed", error=str(error))
+                raise
+            self.store.finish_run(draft.id, status="done")
+        return make_report(draft.id, self.plan, results, tuple(self.registry.metrics.values()))
+
+    def _trial(self, run_id: str, index: int) -> TrialResult:
+        """Fit and score one trial, or find both done."""
+        trial = self.plan.trials[index]
+        title = f"Trial {index + 1}/{len(self.plan.trials)} (split {trial.split}, seed {trial.seed})"
+        fit = None if self.plan.request.fresh else self.fitter.find_done(trial)
+        reused, method = fit is not None, None
+        if fit is None:
+            self._announce(trial)
+            fit = self.fitter.begin(trial)
+            method = self.fitter.train(fit, trial, title, self._filled_bank())
+            fit = self.store.fit(fit.id)
+        self.store.link_fit(run_id, fit.id)
+        score = self.scorer.find(fit)
+        if score is None:
+            method = method or self.fitter.restore(fit, trial)
+            score = self.scorer.score(fit, method, trial, title, self._filled_bank())
+        self.store.link_score(run_id, score.id)
+        result = TrialResult(
+            trial=trial,
+            fit=fit,
+            score=score,
+            evidence=self.store.load_evidence(score.id),
+            pids=tuple(record.pid for record in self.plan.split(trial).query),
+            reused=reused,
+        )
+        self.progress.notice(f"{title}: {_in_words(result, self.plan.protocol.spec.headline)}")
+        return result
+
+    def _announce(self, trial: Trial) -> None:
+        """Say once, before the first training, what will be done and how long it will take."""
+        if self.announced:
+            return
+        self.announced = True
+        plan = self.plan
+        seconds = self.fitter.estimate(trial, self._filled_bank())
+        device = plan.device.describe()
+        self.progress.notice(
+            f"{plan.method.title} on {plan.dataset.card.title}, recipe {plan.recipe.name!r}"
+            + (f" ({plan.narrowed})" if plan.narrowed else "")
+            + f", from weights {plan.weights.name!r}."
+        )
+        self.progress.notice(
+            f"{len(plan.trials)} trials of about {_duration(seconds)} of training each, "
+            f"{_duration(seconds * len(plan.trials))} in all, on {device['name']} in "
+            f"{device['precision']}."
+        )
+
+    def _filled_bank(self) -> ImageBank:
+        """Return the decoded images of all trials, decoding them at the first call."""
+        if self.bank is None:
+            size = (self.plan.config.height, self.plan.config.width)
+            self.bank = ImageBank(self.plan.root, self._records(), size)
+            with self.progress.bar("Decoding images", self.bank.files) as advance:
+                self.bank.fill(advance)
+        return self.bank
+
+    def _records(self) -> list[Record]:
+        splits = [self.plan.protocol.split(s) for s in sorted({t.split for t in self.plan.trials})]
+        return [r for split in splits for r in (*split.train, *split.query, *split.gallery)]
+
+    def _put_protocol(self) -> None:
+        plan, protocol = self.plan, self.plan.protocol
+        self.store.put_protocol(
+            ProtocolInfo(
+                id=protocol.id,
+                key=protocol.spec.key,
+                dataset=plan.dataset.key,
+                manifest=plan.manifest,
+                title=protocol.spec.title,
+                headline=protocol.spec.headline,
+                spec=protocol.definition,
+            )
+        )
+        for index in sorted({trial.split for trial in plan.trials}):
+            split = protocol.split(index)
+            self.store.put_records(
+                protocol.id, index, RecordIds.of(split.query), RecordIds.of(split.gallery)
+            )
+
+    def _draft(self) -> RunDraft:
+        plan, request = self.plan, self.plan.request
+        return RunDraft(
+            argv=tuple(["harness", *sys.argv[1:]]),
+            method=plan.method.key,
+            dataset=plan.dataset.key,
+            recipe=plan.recipe.name,
+            protocol_id=plan.protocol.id,
+            trials=tuple(plan.trials),
+            settings={
+                "set": list(request.settings),
+                "weights": plan.weights.name,
+                "device": plan.device.describe(),
+                "seed": request.seed,
+                "fresh": request.fresh,
+            },
+            environment=describe_environment(),
+        )
+
+
+def _in_words(result: TrialResult, headline: str) -> str:
+    values = {m.k: m.value for m in result.score.metrics if m.name == headline}
+    ranks = "  ".join(f"rank-{k} {100 * v:.1f}" for k, v in values.items() if v is not None)
+    if result.reused:
+        return f"{ranks}  (trained before)"
+    return f"{ranks}  ({_duration(result.fit.seconds)} of training)"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,165 @@
+"""One fit: found in the store, resumed, or trained; and its method, ready to be scored."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness.data.images import ImageBank
+from harness.errors import HarnessError, Interrupted
+from harness.loader import Origin, resolve
+from harness.models import load_backbone, load_model, save_model
+from harness.run.environment import describe_environment, describe_provenance
+from harness.run.plan import RunPlan, config_hash, fit_key, fit_seed
+from harness.run.progress import RunProgress
+from harness.run.watch import FitWatch
+from harness.settings import Settings
+from harness.store import FitDraft, FitView, Store, WeightsUsed
+from harness.training import StopRequest, Trainer
+from harness.training.device import seed_everything
+from harness.types import FitContext, Method, Record, Trial
+
+
+@dataclass
+class Fitter:
+    """Makes the fits of one run.
+
+    Attributes:
+        plan: The run's plan.
+        store: Where fits are kept.
+        settings: The folders.
+        origin: Of the method's plugin.
+        progress: Bars and notices.
+    """
+
+    plan: RunPlan
+    store: Store
+    settings: Settings
+    origin: Origin
+    progress: RunProgress
+
+    def find_done(self, trial: Trial) -> FitView | None:
+        """Return the newest done fit of a trial, or None."""
+        fit = self.store.find_fit(fit_key(self.plan, trial))
+        return fit if fit is not None and fit.status == "done" else None
+
+    def begin(self, trial: Trial) -> FitView:
+        """Return the fit to train: one that was interrupted, or a new one."""
+        key = fit_key(self.plan, trial)
+        newest = self.store.find_fit(key)
+        resumable = newest is not None and newest.status in ("planned", "running", "interrupted")
+        if newest is not None and resumable and not self.plan.request.fresh:
+            return newest
+        return self.store.begin_fit(self._draft(trial, key, newest.repeat + 1 if newest else 0))
+
+    def train(self, fit: FitView, trial: Trial, title: str, bank: ImageBank) -> Method:
+        """Train a fit to its end, or until it is stopped, and return its method.
+
+        Raises:
+            Interrupted: If it was stopped by hand.
+            TrainingError: If a loss is not finite; the fit is stored as failed.
+        """
+        with self.store.locks.hold(fit.id), StopRequest() as stop:
+            self.store.fit_running(fit.id)
+            method = self.build(trial)
+            trainer = self._trainer(method, trial, bank)
+            watch = FitWatch(title, self.progress, lambda rows: self._keep(fit, rows))
+            folder = self.settings.checkpoints / fit.id
+            try:
+                summary = trainer.train(folder, watch, stop)
+            except Interrupted:
+                raise
+            except HarnessError as error:
+                self.store.finish_fit(fit.id, status="failed", error=str(error))
+                raise
+            finally:
+                watch.close()
+            digest, _ = save_model(
+                method.networks, self.settings.artifacts, {"method": self.plan.method.key}
+            )
+            self.store.finish_fit(
+                fit.id,
+                status="done",
+                seconds=summary.seconds,
+                steps=summary.steps,
+                identity_images=summary.identity_images,
+                model_sha256=digest,
+            )
+            shutil.rmtree(folder, ignore_errors=True)
+        return method
+
+    def restore(self, fit: FitView, trial: Trial) -> Method:
+        """Return the method of a done fit, with its trained networks.
+
+        Raises:
+            WeightsError: If the model's file is gone.
+        """
+        method = self.build(trial)
+        load_model(method.networks, self.settings.artifacts, fit.model_sha256 or "")
+        for network in method.networks.values():
+            network.to(self.plan.device.torch)
+        return method
+
+    def build(self, trial: Trial) -> Method:
+        """Return the method of a trial as it is before training."""
+        spec = self.plan.method
+        seed_everything(fit_seed(trial))
+        factory = resolve(spec.method, needed_by=f"method {spec.key!r}")
+        method: Method = factory(self.plan.config, self._context(self.plan.split(trial).train))
+        for name in method.backbones:
+            load_backbone(method.networks[name], self.plan.weights)
+        return method
+
+    def estimate(self, trial: Trial, bank: ImageBank) -> float:
+        """Return the seconds that a trial will train, from an earlier fit or from a few steps."""
+        for fit in self.store.where_fits(method=self.plan.method.key):
+            same = fit.config_hash == config_hash(self.plan.config) and fit.status == "done"
+            if same and fit.device == self.plan.device.describe():
+                return fit.seconds
+        trainer = self._trainer(self.build(trial), trial, bank)
+        return trainer.steps * trainer.seconds_per_step()
+
+    def _trainer(self, method: Method, trial: Trial, bank: ImageBank) -> Trainer:
+        records = self.plan.split(trial).train
+        return Trainer(method, records, bank, self.plan.device, fit_seed(trial))
+
+    def _keep(self, fit: FitView, rows: Sequence[object]) -> None:
+        if rows:
+            self.store.record_losses(fit.id, rows)
+
+    def _context(self, records: Sequence[Record]) -> FitContext:
+        return FitContext(
+            identities=len({record.pid for record in records}),
+            images=len(records),
+            cameras=len({record.camid for record in records}),
+        )
+
+    def _draft(self, trial: Trial, key: str, repeat: int) -> FitDraft:
+        plan = self.plan
+        weights = plan.weights
+        return FitDraft(
+            key=key,
+            repeat=repeat,
+            method=plan.method.key,
+            method_version=plan.method.method_version,
+            config=plan.config.model_dump(mode="json"),
+            config_hash=config_hash(plan.config),
+            recipe=plan.recipe.name,
+            narrowed=plan.narrowed,
+            dataset=plan.dataset.key,
+            manifest=plan.manifest,
+            split=trial.split,
+            seed=trial.seed,
+            precision=plan.device.precision,
+            weights=WeightsUsed(
+                name=weights.name,
+                sha256=weights.sha256,
+                source=weights.source or "",
+                trained_on_declared=weights.trained_on is not None,
+                licence=weights.licence or "",
+            ),
+            device=plan.device.describe(),
+            provenance=describe_provenance(self.origin, plan.method.method)
+            | {"environment": describe_environment()},
+        )

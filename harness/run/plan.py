@@ -1,0 +1,180 @@
+"""From a request to a plan: everything resolved and checked before anything is trained."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.data.catalogue import load
+from harness.data.manifest import content_hashes, manifest
+from harness.data.protocol import Protocol, leaked, resolve
+from harness.errors import UsageError, WeightsError
+from harness.loader import Registry
+from harness.models import InitialWeights, resolve_weights
+from harness.run.request import RunRequest, build_config, choose_recipe, describe_narrowing
+from harness.settings import Settings
+from harness.specs import load_protocol
+from harness.training import Device, choose_device
+from harness.types import DatasetSpec, MethodConfig, MethodSpec, Recipe, Record, Split, Trial
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """A run, resolved: what to train on what, from what, under which protocol.
+
+    Attributes:
+        request: What was asked.
+        method: The method's spec.
+        dataset: The data set's spec.
+        root: Where its images are.
+        manifest: The hash of what is there.
+        protocol: Applied to its records.
+        recipe: The training configuration by name.
+        config: The method's settings.
+        narrowed: What a row must say of them.
+        weights: What each fit starts from.
+        device: Where to run.
+        trials: In order.
+    """
+
+    request: RunRequest
+    method: MethodSpec
+    dataset: DatasetSpec
+    root: Path
+    manifest: str
+    protocol: Protocol
+    recipe: Recipe
+    config: MethodConfig
+    narrowed: str
+    weights: InitialWeights
+    device: Device
+    trials: Sequence[Trial]
+
+    def split(self, trial: Trial) -> Split:
+        """Return the records of a trial."""
+        return self.protocol.split(trial.split)
+
+
+def make_plan(
+    request: RunRequest,
+    registry: Registry,
+    settings: Settings,
+    announce: Callable[[str], None] = lambda _text: None,
+) -> RunPlan:
+    """Resolve a request, raising for whatever would fail later.
+
+    Args:
+        request: What was asked.
+        registry: The plugins.
+        settings: The folders.
+        announce: Called with a sentence where the user should know of something.
+
+    Raises:
+        HarnessError: Of the kind that fits: an unknown name, data that is not there, a device
+            that is absent, weights that leak.
+    """
+    method = registry.method(request.plugin)
+    dataset = registry.dataset(request.dataset)
+    recipe = choose_recipe(method, request.recipe)
+    config = build_config(method, recipe, request.settings)
+    device = choose_device(request.device, request.precision)
+    root, records = load(dataset, settings, announce)
+    digest = manifest(dataset, records, _hashes(dataset, root, records, settings))
+    protocol = resolve(load_protocol(dataset.protocol), records, digest)
+    trials = choose_trials(request, recipe, len(protocol.spec.splits))
+    weights = resolve_weights(
+        request.weights or settings.weights,
+        base_width=config.base_width,
+        explicit=request.weights is not None,
+    )
+    if weights.notice:
+        announce(weights.notice)
+    _refuse_leakage(weights, protocol, trials, dataset)
+    return RunPlan(
+        request=request,
+        method=method,
+        dataset=dataset,
+        root=root,
+        manifest=digest,
+        protocol=protocol,
+        recipe=recipe,
+        config=config,
+        narrowed=describe_narrowing(method, recipe, config),
+        weights=weights,
+        device=device,
+        trials=trials,
+    )
+
+
+def choose_trials(request: RunRequest, recipe: Recipe, splits: int) -> list[Trial]:
+    """Return the trials of a run: splits first, then further seeds.
+
+    Raises:
+        UsageError: If no trial is asked for.
+    """
+    count = request.trials if request.trials is not None else recipe.trials or splits
+    if request.trials is None:
+        count = min(count, splits)
+    if count < 1:
+        raise UsageError(f"{count} trials are none.", "Give --trials 1 or more.")
+    return [Trial(i % splits, request.seed + i // splits) for i in range(count)]
+
+
+def fit_key(plan: RunPlan, trial: Trial) -> str:
+    """Return the hash of everything that a fit's result depends on.
+
+    Distribution, code hash, git commit, environment and device are provenance, not key.
+    """
+    return _digest(
+        {
+            "method": plan.method.key,
+            "method_version": plan.method.method_version,
+            "config": plan.config.model_dump(mode="json"),
+            "manifest": plan.manifest,
+            "train": [record.id for record in plan.split(trial).train],
+            "seed": trial.seed,
+            "precision": plan.device.precision,
+            "weights": plan.weights.sha256,
+        }
+    )
+
+
+def config_hash(config: MethodConfig) -> str:
+    """Return the hash of a method's settings."""
+    return _digest(config.model_dump(mode="json"))
+
+
+def fit_seed(trial: Trial) -> int:
+    """Return the seed of a fit's random generators, a number below 2**31.
+
+    Splits of one seed differ in it, so that they are not trained on the same draws.
+    """
+    digest = hashlib.sha256(f"{trial.seed}/{trial.split}".encode()).digest()
+    return int.from_bytes(digest[:4]) >> 1
+
+
+def _digest(value: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def _hashes(
+    dataset: DatasetSpec, root: Path, records: Sequence[Record], settings: Settings
+) -> Mapping[str, str]:
+    return {} if dataset.rule else content_hashes(root, records, settings)
+
+
+def _refuse_leakage(
+    weights: InitialWeights, protocol: Protocol, trials: Sequence[Trial], dataset: DatasetSpec
+) -> None:
+    for index in sorted({trial.split for trial in trials}):
+        pids = leaked(protocol.split(index), weights.trained_on or (), dataset.key)
+        if pids:
+            raise WeightsError(
+                f"{weights.name} was trained on {len(pids)} of the test identities of split "
+                f"{index} of {dataset.key} (the first is {pids[0]}).",
+                "Start from other weights: `--weights imagenet` or `--weights none`.",
+            )

@@ -1,0 +1,159 @@
+"""What a run says at its end: its numbers with their intervals, beside the published ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from harness.definitions import short_name
+from harness.definitions.measure import measure
+from harness.run.plan import RunPlan
+from harness.specs import Cell, list_papers, load_paper
+from harness.stats.intervals import PerQuery, interval
+from harness.store import FitView, ScoreView
+from harness.types import Evidence, Interval, MetricInput, MetricSpec, Trial
+
+
+@dataclass(frozen=True, slots=True)
+class TrialResult:
+    """One finished trial.
+
+    Attributes:
+        trial: Split and seed.
+        fit: The fit.
+        score: Its score.
+        evidence: What the score left.
+        pids: The identity of each query.
+        reused: Whether the fit had been done before this run.
+    """
+
+    trial: Trial
+    fit: FitView
+    score: ScoreView
+    evidence: Evidence
+    pids: tuple[int, ...]
+    reused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedMetric:
+    """One number of the report.
+
+    Attributes:
+        name: The short name ("rank1").
+        metric: The full name of the definition ("cmc_single@1").
+        title: The name in tables.
+        interval: The number with its uncertainty.
+        published: The published cell that it stands beside, if there is one.
+    """
+
+    name: str
+    metric: str
+    title: str
+    interval: Interval
+    published: Cell | None
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """A finished run.
+
+    Attributes:
+        run_id: Of the run.
+        plan: What was run.
+        trials: Its trials.
+        metrics: The numbers over all of them.
+    """
+
+    run_id: str
+    plan: RunPlan
+    trials: Sequence[TrialResult]
+    metrics: Sequence[ReportedMetric]
+
+    @property
+    def images_per_second(self) -> float | None:
+        """Images through the identity loss in a second of training; None without training."""
+        seconds = sum(trial.fit.seconds for trial in self.trials)
+        images = sum(trial.fit.identity_images for trial in self.trials)
+        return images / seconds if seconds else None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the report as one JSON object; metrics are in per cent."""
+        plan = self.plan
+        return {
+            "run_id": self.run_id,
+            "status": "done",
+            "method": plan.method.key,
+            "dataset": plan.dataset.key,
+            "recipe": plan.recipe.name,
+            "narrowed": plan.narrowed,
+            "weights": plan.weights.name,
+            "precision": plan.device.precision,
+            "protocol_id": plan.protocol.id,
+            "headline": plan.protocol.spec.headline,
+            "metrics": {
+                m.name: m.interval.in_percent()
+                | {"metric": m.metric, "published": m.published.printed if m.published else None}
+                for m in self.metrics
+            },
+            "trials": [
+                {
+                    "split": t.trial.split,
+                    "seed": t.trial.seed,
+                    "fit_id": t.fit.id,
+                    "score_id": t.score.id,
+                    "reused": t.reused,
+                    "seconds": round(t.fit.seconds, 2),
+                    "identity_images": t.fit.identity_images,
+                }
+                for t in self.trials
+            ],
+            "images_per_second": self.images_per_second,
+        }
+
+
+def make_report(
+    run_id: str, plan: RunPlan, trials: Sequence[TrialResult], metrics: Sequence[MetricSpec]
+) -> RunReport:
+    """Return the report of a run: every metric of input COUNTS, with its interval."""
+    published = published_cells(plan.method.key, plan.dataset.key)
+    headline = plan.protocol.spec.headline
+    reported = []
+    for spec in metrics:
+        if spec.input is not MetricInput.COUNTS:
+            continue
+        for k in spec.ranks or (None,):
+            name = short_name(spec.name, k, headline)
+            reported.append(
+                ReportedMetric(
+                    name=name,
+                    metric=spec.name,
+                    title=spec.title if k is None else f"{spec.title}, rank-{k}",
+                    interval=interval([_per_query(spec, k, t, plan) for t in trials]),
+                    published=published.get(name),
+                )
+            )
+    return RunReport(run_id, plan, trials, reported)
+
+
+def published_cells(method: str, dataset: str) -> dict[str, Cell]:
+    """Return the published numbers that a method reproduces on a data set, by short name."""
+    cells = (cell for key in list_papers() for cell in load_paper(key).cells())
+    return {
+        cell.metric: cell
+        for cell in cells
+        if cell.method == method and cell.dataset == dataset and cell.value is not None
+    }
+
+
+def _per_query(spec: MetricSpec, k: int | None, result: TrialResult, plan: RunPlan) -> PerQuery:
+    return PerQuery(
+        values=measure(spec, result.evidence, k).values,
+        pids=np.array(result.pids, dtype=np.int64),
+        split=result.trial.split,
+        seed=result.trial.seed,
+        protocol=plan.protocol.id,
+    )

@@ -1,0 +1,84 @@
+"""The image bank: decoded once, degraded at native resolution, at network size."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from harness.data.images import ImageBank, to_unit_range
+from harness.errors import DataError
+from harness.pixels import degrade, read_image, resize
+from harness.types import Record
+
+
+@pytest.fixture
+def folder(tmp_path):
+    rng = np.random.default_rng(0)
+    for name, size in (("a.png", (40, 20)), ("b.png", (64, 32))):
+        Image.fromarray(rng.integers(0, 256, (*size, 3), dtype=np.uint8)).save(tmp_path / name)
+    return tmp_path
+
+
+A, B = Record("a", "a.png", 1, 1), Record("b", "b.png", 2, 1)
+
+
+def filled(folder, records, **options):
+    bank = ImageBank(folder, records, (32, 16), **options)
+    bank.fill()
+    return bank
+
+
+def test_batch_has_network_size_and_order(folder):
+    """A batch is uint8 at network size, in the order of the records."""
+    bank = filled(folder, [A, B])
+    batch = bank.batch([B, A, B])
+
+    assert batch.shape == (3, 3, 32, 16)
+    assert batch.dtype == torch.uint8
+    assert torch.equal(batch[0], batch[2])
+    expected = resize(read_image(folder / "a.png"), 32, 16)
+    assert torch.equal(batch[1], torch.from_numpy(expected).permute(2, 0, 1))
+
+
+def test_rates_degrade_at_native_resolution(folder):
+    """A rate reduces the image as it was decoded, then brings it to network size."""
+    bank = filled(folder, [B])
+    expected = resize(degrade(read_image(folder / "b.png"), 4), 32, 16)
+
+    assert torch.equal(bank.batch([B], [4])[0], torch.from_numpy(expected).permute(2, 0, 1))
+
+
+def test_record_with_a_rate_is_degraded_by_it(folder):
+    """A record of a made test set is degraded by its own r, unless another rate is given."""
+    low = Record("b@r4", "b.png", 2, 1, r=4, hr_id="b")
+    bank = filled(folder, [B, low])
+
+    assert torch.equal(bank.batch([low]), bank.batch([B], [4]))
+    assert bank.native_size(low) == (16, 8)
+    assert bank.native_size(B) == (64, 32)
+
+
+def test_cache_does_not_change_pixels(folder):
+    """With no room to keep resized images, the batches are the same."""
+    roomy, tight = filled(folder, [A, B]), filled(folder, [A, B], cache_bytes=0)
+    for rates in (None, [2, 3]):
+        assert torch.equal(roomy.batch([A, B], rates), roomy.batch([A, B], rates))
+        assert torch.equal(roomy.batch([A, B], rates), tight.batch([A, B], rates))
+
+
+def test_broken_file_is_found_when_filling(folder):
+    """A corrupt file is found when the bank is filled, and named."""
+    (folder / "a.png").write_bytes(b"not an image")
+    with pytest.raises(DataError, match=r"a\.png"):
+        filled(folder, [A, B])
+
+
+def test_unit_range(folder):
+    """Pixels become float32 in [0, 1]."""
+    pixels = torch.tensor([[[[0, 255]]] * 3], dtype=torch.uint8)
+    moved = to_unit_range(pixels, torch.device("cpu"))
+
+    assert moved.dtype == torch.float32
+    assert moved.flatten().tolist() == [0, 1] * 3
