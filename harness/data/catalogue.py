@@ -140,6 +140,11 @@ def count(records: Records) -> Counts:
     )
 
 
+def files_to_check(spec: DatasetSpec) -> int:
+    """Return the number of files whose hash a complete copy is compared with."""
+    return len(load_hashes(spec.card.hashes)) if spec.card.hashes else 0
+
+
 def check(
     spec: DatasetSpec, root: Path, advance: Callable[[int], None] = lambda _n: None
 ) -> Report:
@@ -159,7 +164,7 @@ def check(
     except DataError as error:
         return Report(None, len(expected), error.what)
     if counts != spec.card.expected:
-        problem = f"It has {_in_words(counts)}; complete are {_in_words(spec.card.expected)}."
+        problem = f"It has {in_words(counts)}; complete are {in_words(spec.card.expected)}."
     return Report(counts, len(expected), problem)
 
 
@@ -213,7 +218,8 @@ def _lock(settings: Settings, name: str) -> FileLock:
     return FileLock(settings.locks / f"{name}.lock")
 
 
-def _in_words(counts: Counts) -> str:
+def in_words(counts: Counts) -> str:
+    """Return counts as a phrase."""
     return (
         f"{counts.images:,} images of {counts.identities:,} identities by {counts.cameras} cameras"
     )

@@ -40,6 +40,11 @@ class Protocol:
         """What the id is the hash of, as JSON."""
         return definition(self.spec, self.manifest)
 
+    @property
+    def splits(self) -> int:
+        """How many splits there are."""
+        return len(self.spec.splits)
+
     def split(self, index: int) -> Split:
         """Return one split, counted from 0.
 
@@ -49,10 +54,10 @@ class Protocol:
         Raises:
             UsageError: If there is no such split.
         """
-        if not 0 <= index < len(self.spec.splits):
+        if not 0 <= index < self.splits:
             raise UsageError(
                 f"There is no split {index} in protocol {self.spec.key!r}.",
-                f"It has {len(self.spec.splits)}, counted from 0.",
+                f"It has {self.splits}, counted from 0.",
             )
         lists = self.spec.splits[index]
         train, test = set(lists.train), set(lists.test)

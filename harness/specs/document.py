@@ -34,20 +34,22 @@ def parse(text: str, origin: str, model: type[S]) -> S:
     Raises:
         UsageError: If the text is not YAML, repeats a key, or is not what the model asks for.
     """
-    loader = Loader(text)
     try:
+        loader = Loader(text)
         node = loader.get_single_node()
-        _refuse_repeated_keys(node, origin)
-        return model.model_validate(loader.construct_document(node) if node else None)
+        value = loader.construct_document(node) if node else None
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        line = mark.line + 1 if mark else 1
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise _refusal(origin, line, f"this is not YAML ({error.problem})") from error
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise _refusal(origin, line, f"this is not YAML ({error.reason})") from error
+    _refuse_repeated_keys(node, origin)
+    try:
+        return model.model_validate(value)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise _refusal(origin, _line(node, first["loc"]), _sentence(first)) from error
-    finally:
-        loader.dispose()
 
 
 def _refuse_repeated_keys(node: yaml.Node | None, origin: str) -> None:

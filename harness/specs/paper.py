@@ -10,9 +10,10 @@ note: ...}`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
@@ -26,7 +27,17 @@ KIND = "papers"
 Flag = Literal["verbatim", "repaired", "inferred", "suspicious", "lost"]
 ApDefinition = Literal["sum_precision", "trapezoid", "unknown"]
 
+NUMBER = re.compile(r"\d+(\.\d+)?")
 NO_VALUE = ("-", "?")  # not reported, lost
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a number was copied from: document, table and row, as printed."""
+
+    document: str
+    table: str
+    row: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +58,7 @@ class Cell:
         value: The number as a fraction, or None where there is none.
         protocol: Key of the protocol under which it is compared, None where we ship none.
         unknown: What the paper does not say of its protocol.
-        source: Document, table and row.
+        source: Where it was copied from.
         bold: Printed bold.
         underline: Printed underlined.
         flag: How sure the number is.
@@ -67,7 +78,7 @@ class Cell:
     value: float | None
     protocol: str | None
     unknown: tuple[str, ...]
-    source: tuple[str, str, str]
+    source: Source
     bold: bool
     underline: bool
     flag: Flag
@@ -99,20 +110,16 @@ class CellEntry(Spec):
 
     @model_validator(mode="after")
     def _check_number(self) -> CellEntry:
-        if self.printed not in NO_VALUE and not 0 <= self._number() <= 100:
+        if self.printed in NO_VALUE:
+            return self
+        if not NUMBER.fullmatch(self.printed) or Decimal(self.printed) > 100:
             raise ValueError(f"{self.printed!r} is neither a percentage nor one of {NO_VALUE}")
         return self
 
     @property
     def value(self) -> float | None:
         """The number as a fraction, or None where there is none."""
-        return None if self.printed in NO_VALUE else float(self._number() / 100)
-
-    def _number(self) -> Decimal:
-        try:
-            return Decimal(self.printed)
-        except InvalidOperation:
-            return Decimal(-1)
+        return None if self.printed in NO_VALUE else float(Decimal(self.printed) / 100)
 
 
 class Row(Spec):
@@ -238,7 +245,7 @@ class PaperSpec(Spec):
                     value=entry.value,
                     protocol=assumed.protocol,
                     unknown=assumed.unknown,
-                    source=(table.document, table.printed, row.name),
+                    source=Source(table.document, table.printed, row.name),
                     bold=entry.bold,
                     underline=entry.underline,
                     flag=entry.flag,

@@ -1,0 +1,148 @@
+"""`harness data`: which data sets there are, where they lie, and whether a copy is complete."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.progress import Progress
+from rich.table import Table
+
+from harness.cli.console import emit_json, stderr, stdout
+from harness.data import catalogue
+from harness.errors import DataError
+from harness.loader import load_plugins
+from harness.settings import Settings
+from harness.types import DatasetSpec
+
+app = typer.Typer(no_args_is_help=True, help="List, register and check data sets.")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command("list")
+def list_datasets(as_json: AsJson = False) -> None:
+    """List the data sets and where this machine has them.
+
+    Example: `harness data list`
+    """
+    settings = Settings.from_environment()
+    rows = [_listed(spec, settings) for spec in load_plugins().datasets.values()]
+    if as_json:
+        emit_json(rows)
+        return
+    table = Table("key", "data set", "images", "identities", "status")
+    table.add_column("folder", overflow="fold")
+    for row in rows:
+        expected = row["expected"]
+        place = row["folder"] or ("made on first use" if row["generated"] else "not here")
+        table.add_row(
+            row["key"],
+            escape(row["title"]),
+            f"{expected['images']:,}",
+            f"{expected['identities']:,}",
+            row["status"],
+            escape(place),
+        )
+    stdout.print(table)
+
+
+@app.command("add")
+def add_folder(
+    key: Annotated[str, typer.Argument(help="The data set, as `harness data list` names it.")],
+    folder: Annotated[Path, typer.Argument(help="The folder that holds its images.")],
+    as_json: AsJson = False,
+) -> None:
+    """Register the folder in which a data set lies.
+
+    Example: `harness data add caviar ~/data/CAVIAR4REID`
+    """
+    spec = load_plugins().dataset(key)
+    counts = catalogue.add(spec, folder, Settings.from_environment())
+    if as_json:
+        emit_json({"key": key, "counts": counts.model_dump()})
+        return
+    stdout.print(f"{spec.card.title}: {catalogue.in_words(counts)}.", markup=False)
+    stdout.print(f"Compare it with the original: `harness data check {key}`")
+
+
+@app.command("check")
+def check_copies(
+    key: Annotated[
+        str | None, typer.Argument(help="The data set; all that are on this machine unless given.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare a copy with its card, file by file; exits with 6 at the first that differs.
+
+    Example: `harness data check caviar`
+    """
+    settings = Settings.from_environment()
+    registry = load_plugins()
+    if key is None:
+        found = {s: catalogue.find(s, settings) for s in registry.datasets.values()}
+        copies = [(spec, root) for spec, root in found.items() if root is not None]
+    else:
+        spec = registry.dataset(key)
+        copies = [(spec, catalogue.locate(spec, settings, stderr.print))]
+    results = [_checked(spec, root) for spec, root in copies]
+    if as_json:
+        emit_json(results)
+    else:
+        _print_results(results)
+    _raise_first_problem(results)
+
+
+def _listed(spec: DatasetSpec, settings: Settings) -> dict[str, Any]:
+    folder = catalogue.find(spec, settings)
+    return {
+        "key": spec.key,
+        "title": spec.card.title,
+        "status": spec.card.status,
+        "protocol": spec.protocol,
+        "generated": spec.generate is not None,
+        "expected": spec.card.expected.model_dump(),
+        "folder": str(folder) if folder else None,
+        "how_to_get": spec.card.how_to_get,
+        "notes": list(spec.card.notes),
+    }
+
+
+def _checked(spec: DatasetSpec, root: Path) -> dict[str, Any]:
+    with Progress(console=stderr, transient=True) as progress:
+        task = progress.add_task(f"Checking {spec.key}", total=catalogue.files_to_check(spec))
+        report = catalogue.check(spec, root, lambda n: progress.advance(task, n))
+    return {
+        "key": spec.key,
+        "folder": str(root),
+        "counts": report.counts.model_dump() if report.counts else None,
+        "files_compared": report.files,
+        "problem": report.problem,
+    }
+
+
+def _print_results(results: list[dict[str, Any]]) -> None:
+    if not results:
+        stdout.print("No data set is on this machine; `harness data list` says which there are.")
+    for result in results:
+        if result["problem"] is None:
+            compared = result["files_compared"]
+            how = f"the bytes of {compared:,} files" if compared else "the counts"
+            stdout.print(
+                f"[green]ok[/]     {result['key']}: {how} are as expected, "
+                f"in {escape(result['folder'])}"
+            )
+        else:
+            stdout.print(f"[red]wrong[/]  {result['key']}: {escape(result['problem'])}")
+
+
+def _raise_first_problem(results: list[dict[str, Any]]) -> None:
+    for result in results:
+        if result["problem"] is not None:
+            raise DataError(
+                f"The copy of {result['key']} in {result['folder']} is not the original: "
+                f"{result['problem']}",
+                "Get that file again, and run the check again.",
+            )
