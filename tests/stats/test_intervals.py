@@ -74,6 +74,13 @@ def test_two_identities_span_all_outcomes():
     assert (found.low, found.value, found.high) == (0.0, 0.5, 1.0)
 
 
+def test_trial_that_a_resample_misses_leaves_its_mean():
+    """A trial none of whose identities is drawn is left out, and does not count as zero."""
+    # The identities share no trial: {1, 1} is trial 0 alone, mean 1; {2, 2} trial 1 alone, mean 0.
+    found = interval([trial([1], [1]), trial([0], [2], split=1)])
+    assert (found.low, found.value, found.high) == (0.0, 0.5, 1.0)
+
+
 @pytest.mark.parametrize("constant", [0.0, 0.1, 1.0])
 def test_equal_values_collapse_the_interval(constant):
     """Where all values are equal the interval is that value, without NaN or a warning."""
