@@ -1,0 +1,69 @@
+"""VIPeR is read as its card says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness import DataError
+from harness.data import catalogue
+from harness.data.protocol import resolve
+from harness.specs import load_protocol
+from harness_datasets.viper import VIPER, read
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Two identities, one of them 000."""
+    for name in ("cam_a/000_45.bmp", "cam_a/873_0.bmp", "cam_b/000_135.bmp", "cam_b/873_180.bmp"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    return tmp_path
+
+
+def test_identity_and_camera(root: Path) -> None:
+    """The first field is the identity, the folder the camera; both are HR."""
+    assert [(r.id, r.path, r.pid, r.camid, r.r) for r in read(root)] == [
+        ("cam_a/000_45.bmp", "cam_a/000_45.bmp", 1000, 1, 1),
+        ("cam_a/873_0.bmp", "cam_a/873_0.bmp", 873, 1, 1),
+        ("cam_b/000_135.bmp", "cam_b/000_135.bmp", 1000, 2, 1),
+        ("cam_b/873_180.bmp", "cam_b/873_180.bmp", 873, 2, 1),
+    ]
+
+
+def test_other_files_are_passed_over(root: Path) -> None:
+    """`Thumbs.db` is no image."""
+    (root / "cam_a" / "Thumbs.db").write_bytes(b"")
+    assert len(read(root)) == 4
+
+
+def test_a_foreign_bmp_is_named(root: Path) -> None:
+    """A BMP with another name is an error."""
+    (root / "cam_b" / "photo.bmp").write_bytes(b"")
+    with pytest.raises(DataError, match=r"photo\.bmp is not named like an image of VIPeR"):
+        read(root)
+
+
+def test_a_missing_camera_is_named(root: Path) -> None:
+    """A folder without one of the cameras is the wrong folder."""
+    with pytest.raises(DataError, match="has no folder cam_a"):
+        read(root / "cam_a")
+
+
+def test_the_real_set(real_data: Path) -> None:
+    """Every split trains on 632 images and asks 316 of camera a against 316 of camera b."""
+    records = catalogue.read(VIPER, real_data / "VIPeR")
+    protocol = resolve(load_protocol("viper"), records, "m")
+    for index in range(10):
+        split = protocol.split(index)
+        assert (len(split.train), len(split.query), len(split.gallery)) == (632, 316, 316)
+        assert [r.pid for r in split.query] == [r.pid for r in split.gallery]
+        assert {r.path[:5] for r in split.query} == {"cam_a"}
+        assert len(split.test_pids) == 316  # 000 is not lost as a distractor
+
+
+def test_the_real_set_is_the_original(real_data: Path) -> None:
+    """The copy at hand has the bytes and the counts that the card promises."""
+    report = catalogue.check(VIPER, real_data / "VIPeR")
+    assert (report.problem, report.files, report.counts) == (None, 1264, VIPER.card.expected)
