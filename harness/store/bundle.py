@@ -20,7 +20,6 @@ from sqlalchemy.orm import Session
 
 from harness.errors import DataError, HarnessError, IntegrityError, UsageError
 from harness.store import lines, models
-from harness.store.evidence import decode
 from harness.store.fits import losses, record_losses
 from harness.store.lines import Line
 from harness.store.views import ImportSummary
@@ -74,10 +73,10 @@ def _objects(session: Session, runs: Sequence[models.Run]) -> Iterator[Line]:
     scores = _linked_scores(session, run_ids)
     fits = _linked_fits(session, run_ids, [score.fit_id for score in scores])
     protocol_ids = {run.protocol_id for run in runs} | {score.protocol_id for score in scores}
-    yield from _rows(session, models.Protocol, models.Protocol.id.in_(protocol_ids))
+    yield from _rows(session, models.Protocol, models.Protocol.id.in_(protocol_ids), "id")
     splits = {(score.protocol_id, score.split) for score in scores}
     place = tuple_(models.Records.protocol_id, models.Records.split)
-    yield from _rows(session, models.Records, place.in_(splits))
+    yield from _rows(session, models.Records, place.in_(splits), "protocol_id", "split")
     for fit in fits:
         yield lines.line_of(fit)
         if recorded := losses(session, fit.id):
@@ -88,13 +87,15 @@ def _objects(session: Session, runs: Sequence[models.Run]) -> Iterator[Line]:
     yield from map(lines.line_of, runs)
     fit_ids, score_ids = [fit.id for fit in fits], [score.id for score in scores]
     of_fits = models.RunFit.run_id.in_(run_ids) & models.RunFit.fit_id.in_(fit_ids)
-    yield from _rows(session, models.RunFit, of_fits)
+    yield from _rows(session, models.RunFit, of_fits, "run_id", "position")
     of_scores = models.RunScore.run_id.in_(run_ids) & models.RunScore.score_id.in_(score_ids)
-    yield from _rows(session, models.RunScore, of_scores)
+    yield from _rows(session, models.RunScore, of_scores, "run_id", "position")
 
 
-def _rows(session: Session, model: type[models.Base], condition: Any) -> Iterator[Line]:
-    query = select(model).where(condition).order_by(*inspect(model).primary_key)
+def _rows(
+    session: Session, model: type[models.Base], condition: Any, *order: str
+) -> Iterator[Line]:
+    query = select(model).where(condition).order_by(*(getattr(model, name) for name in order))
     yield from map(lines.line_of, session.scalars(query))
 
 
@@ -205,11 +206,18 @@ def _merge_row(session: Session, line: Line) -> bool:
         return False
     if isinstance(row, models.Fit):
         row.repeat = _free_repeat(session, row)
-    if isinstance(row, models.Score) and row.evidence is not None:
-        decode(row.evidence)
+    if isinstance(row, models.Score):
+        _check_evidence(row)
     session.add(row)
     session.flush()
     return True
+
+
+def _check_evidence(score: models.Score) -> None:
+    from harness.store.evidence import decode  # numpy, which no list of runs waits for
+
+    if score.evidence is not None:
+        decode(score.evidence)
 
 
 def _free_repeat(session: Session, fit: models.Fit) -> int:

@@ -11,6 +11,7 @@ their differences, the number of matches of each query.
 
 from __future__ import annotations
 
+import math
 import struct
 import zlib
 from collections.abc import Iterator
@@ -69,7 +70,7 @@ def decode(blob: bytes) -> Evidence:
         )
     try:
         arrays: dict[str, Any] = dict(_unpacked(zlib.decompress(blob[1:])))
-    except (zlib.error, struct.error, ValueError, IndexError) as error:
+    except (zlib.error, struct.error, ValueError, IndexError, OverflowError) as error:
         raise IntegrityError(
             f"Evidence is damaged: {error}.", "Import the bundle of its run again, or score anew."
         ) from error
@@ -94,8 +95,10 @@ def _unpacked(payload: bytes) -> Iterator[tuple[str, npt.NDArray[np.generic]]]:
     for name, axes in _SHAPES.items():
         shape = [sizes[axis] for axis in axes]
         stored = np.dtype(_TYPES[payload[at]])
-        array = np.frombuffer(payload, stored, int(np.prod(shape)), at + 1).reshape(shape)
+        array = np.frombuffer(payload, stored, math.prod(shape), at + 1).reshape(shape)
         at += 1 + array.nbytes
+        if name == "matches" and array.sum() != sizes["M"]:
+            raise ValueError(f"{array.sum()} matches of the queries are {sizes['M']} in all")
         yield name, array.astype(_wide(name))
     if at != len(payload):
         raise ValueError(f"{len(payload) - at} bytes are left over")

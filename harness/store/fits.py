@@ -88,7 +88,6 @@ def _unfinished(session: Session, fit_id: str) -> models.Fit:
 
 def record_losses(session: Session, fit_id: str, rows: Sequence[Loss]) -> None:
     """Store losses; what the fit had of the same stages from their first steps on is replaced."""
-    get_or_raise(session, models.Fit, fit_id)
     first = {row.stage: row.step for row in sorted(rows, key=lambda row: -row.step)}
     for stage, step in first.items():
         session.execute(

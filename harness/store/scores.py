@@ -76,7 +76,7 @@ def _lists(records: RecordIds) -> dict[str, list[str] | list[int]]:
 
 def add_score(session: Session, draft: ScoreDraft) -> str:
     """Store a score, done or failed, with its metrics and evidence; return its id."""
-    from harness.store.evidence import encode
+    from harness.store.evidence import encode  # numpy, which no list of runs waits for
 
     fit = get_or_raise(session, models.Fit, draft.fit_id)
     score = models.Score(
@@ -138,7 +138,7 @@ def load_evidence(session: Session, score_id: str) -> Evidence:
     Raises:
         IntegrityError: If there is no such score, or it failed and left none.
     """
-    from harness.store.evidence import decode
+    from harness.store.evidence import decode  # numpy, as above
 
     blob = get_or_raise(session, models.Score, score_id).evidence
     if blob is None:

@@ -39,8 +39,8 @@ def _scrub_once(text: str) -> str:
     text = _LOCAL_URL.sub(r"\1/", text)
     text = _own_home().sub("~", text)
     text = _OTHERS_HOME.sub("~", text)
-    text = _POSIX.sub(_last_name, text)
-    return _WINDOWS.sub(_last_name, text)
+    text = _WINDOWS.sub(_last_name, text)
+    return _POSIX.sub(_last_name, text)
 
 
 def _own_home() -> re.Pattern[str]:
