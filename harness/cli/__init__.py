@@ -45,7 +45,8 @@ def _root(
 ) -> None:
     """Benchmark person re-identification: every published number beside the reproduced one.
 
-    Try it without any download: `harness run --plugin baseline-hr --dataset synthped --recipe smoke`
+    Try it without any download:
+    `harness run --plugin baseline-hr --dataset synthped --recipe smoke`
     """
 
 

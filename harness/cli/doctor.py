@@ -70,7 +70,7 @@ def _look_at_store(settings: Settings) -> list[Finding]:
 
     try:
         with Store.open(settings.db, home=settings.home) as store:
-            runs = len(store.runs())
+            runs = len(store.where_runs())
     except HarnessError as error:
         return [Finding("store", "problem", str(error))]
     return [Finding("store", "ok", f"{settings.db}, {runs} runs")]

@@ -28,18 +28,14 @@ def list_plugins(as_json: AsJson = False) -> None:
         return
     table = Table("kind", "key", "what", "recipes", "from")
     for row in rows:
-        table.add_row(
-            row["kind"], row["key"], row["title"], ", ".join(row["recipes"]), row["from"]
-        )
+        table.add_row(row["kind"], row["key"], row["title"], ", ".join(row["recipes"]), row["from"])
     stdout.print(table)
     for problem in registry.problems:
         stderr.print(f"[yellow]{problem.origin} could not be loaded:[/] {problem.reason}")
 
 
 def _rows(registry: Registry) -> list[dict[str, Any]]:
-    methods = [
-        ("method", m.key, m.title, list(m.recipes)) for m in registry.methods.values()
-    ]
+    methods = [("method", m.key, m.title, list(m.recipes)) for m in registry.methods.values()]
     datasets: list[tuple[str, str, str, list[str]]] = [
         ("dataset", d.key, d.card.title, []) for d in registry.datasets.values()
     ]
@@ -89,5 +85,5 @@ def _print_health(registry: Registry) -> None:
         stdout.print(f"[red]broken[/]  {problem.origin}, imported from {problem.origin.target}")
         stdout.print(f"        {problem.reason}", markup=False)
         stdout.print(
-            f"        Reinstall it, or remove it with `pip uninstall {problem.origin.distribution}`."
+            f"        Reinstall it, or `pip uninstall {problem.origin.distribution}`."
         )

@@ -43,7 +43,7 @@ def run(
     Every finished trial is kept. Stop it with Ctrl-C, or lose the machine: the same command goes
     on where it stopped. A fit that is done is not trained again.
 
-    Examples:
+    For example:
 
     - `harness run --plugin baseline-hr --dataset synthped --recipe smoke`
     - `harness run --plugin baseline-hr-lr --dataset caviar --trials 10 --weights imagenet`

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from harness.pixels import degrade, read_image, resize
+from harness.pixels import SMALLEST_SIDE, degrade, read_image, resize
 from harness.types import Record
 
 Pixels = npt.NDArray[np.uint8]
@@ -77,13 +77,18 @@ class ImageBank:
 
         Args:
             records: Which images. One whose `r` is 2 or more is degraded by it.
-            rates: A further down-sampling rate for each image, in place of the record's own.
+            rates: A down-sampling rate for each image in place of the record's own, for training
+                copies; one that would leave less than 4 pixels on a side is lowered.
         """
         if rates is None:
-            rates = [record.r if record.r is not None else 1 for record in records]
-        return torch.stack(
-            [self._at_size(record.path, r) for record, r in zip(records, rates, strict=True)]
-        )
+            given = [record.r if record.r is not None else 1 for record in records]
+        else:
+            pairs = zip(records, rates, strict=True)
+            given = [min(rate, self._largest_rate(record.path)) for record, rate in pairs]
+        return torch.stack([self._at_size(r.path, g) for r, g in zip(records, given, strict=True)])
+
+    def _largest_rate(self, path: str) -> int:
+        return max(1, min(self._native[path].shape[:2]) // SMALLEST_SIDE)
 
     def _at_size(self, path: str, rate: int) -> Tensor:
         key = (path, rate)

@@ -67,6 +67,6 @@ def _batch(
 def _check(name: str, rows: Tensor, images: int) -> None:
     if rows.ndim != 2 or len(rows) != images:
         raise PluginError(
-            f"`embed` returned a feature {name!r} of shape {tuple(rows.shape)} for {images} images.",
+            f"`embed` returned {name!r} of shape {tuple(rows.shape)} for {images} images.",
             "Return one row for each image: (N, d).",
         )

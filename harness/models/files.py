@@ -58,7 +58,9 @@ def load_model(networks: Mapping[str, nn.Module], folder: Path, digest: str) -> 
         )
     tensors = load_file(path)
     for name, network in networks.items():
-        own = {k.removeprefix(f"{name}."): v for k, v in tensors.items() if k.startswith(f"{name}.")}
+        own = {
+            k.removeprefix(f"{name}."): v for k, v in tensors.items() if k.startswith(f"{name}.")
+        }
         try:
             network.load_state_dict(own, strict=True)
         except RuntimeError as error:

@@ -171,8 +171,9 @@ def _from_file(path: Path) -> InitialWeights:
         source=metadata.get("source"),
         licence=metadata.get("licence"),
         trained_on=tuple(json.loads(declared)) if declared is not None else None,
-        notice=None if declared is not None else f"{path.name} does not declare what identities "
-        "it was trained on; the row says so.",
+        notice=None
+        if declared is not None
+        else f"{path.name} does not declare what identities it was trained on; the row says so.",
     )
 
 

@@ -50,7 +50,7 @@ def batch_hard(v: Tensor, labels: Tensor) -> HardPairs:
     if bool(alone.any()) or bool(same.all()):
         raise ValueError(
             "batch_hard needs two identities with two images each; "
-            f"got {labels.unique().tolist()}, of which alone {labels[alone].tolist()}. "
+            f"got {sorted(set(labels.tolist()))}, of which alone {labels[alone].tolist()}. "
             "Use a P x K stream with K >= 2."
         )
     distance = pairwise_distance(v)

@@ -18,7 +18,7 @@ GIT_TIMEOUT = 5.0  # [s]
 
 
 def describe_environment() -> dict[str, Any]:
-    """Return the versions and the machine, and the git state of this code where it is a checkout."""
+    """Return versions, machine, and the git state of this code where it is a checkout."""
     return {
         "harness": __version__,
         "python": platform.python_version(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from rich.console import Console
@@ -18,8 +19,8 @@ from harness.run.report import RunReport, TrialResult, make_report
 from harness.run.request import RunRequest
 from harness.run.score import Scorer
 from harness.settings import Settings
-from harness.store import ProtocolInfo, RecordIds, RunDraft, Store
-from harness.types import Record, Trial
+from harness.store import FitView, MetricValue, ProtocolInfo, RecordIds, RunDraft, Store
+from harness.types import Method, Record, Trial
 
 
 def execute(request: RunRequest, console: Console) -> RunReport:
@@ -38,9 +39,7 @@ def execute(request: RunRequest, console: Console) -> RunReport:
     progress = RunProgress(console)
     plan = make_plan(request, registry, settings, progress.notice)
     with Store.open(settings.db, home=settings.home) as store:
-        fitter = Fitter(
-            plan, store, settings, registry.origin("method", plan.method.key), progress
-        )
+        fitter = Fitter(plan, store, settings, registry.origin("method", plan.method.key), progress)
         scorer = Scorer(plan, store, registry, progress)
         return _Execution(plan, store, registry, progress, fitter, scorer).run()
 
@@ -77,30 +76,45 @@ class _Execution:
     def _trial(self, run_id: str, index: int) -> TrialResult:
         """Fit and score one trial, or find both done."""
         trial = self.plan.trials[index]
-        title = f"Trial {index + 1}/{len(self.plan.trials)} (split {trial.split}, seed {trial.seed})"
-        fit = None if self.plan.request.fresh else self.fitter.find_done(trial)
-        reused, method = fit is not None, None
-        if fit is None:
-            self._announce(trial)
-            fit = self.fitter.begin(trial)
-            method = self.fitter.train(fit, trial, title, self._filled_bank())
-            fit = self.store.fit(fit.id)
+        count = len(self.plan.trials)
+        title = f"Trial {index + 1}/{count} (split {trial.split}, seed {trial.seed})"
+        fit, method = self._fit(trial, title)
         self.store.link_fit(run_id, fit.id)
-        score = self.scorer.find(fit)
-        if score is None:
-            method = method or self.fitter.restore(fit, trial)
-            score = self.scorer.score(fit, method, trial, title, self._filled_bank())
-        self.store.link_score(run_id, score.id)
+        score_id, metrics = self._score(run_id, fit, method, (trial, title))
         result = TrialResult(
             trial=trial,
             fit=fit,
-            score=score,
-            evidence=self.store.load_evidence(score.id),
+            score_id=score_id,
+            metrics=metrics,
+            evidence=self.store.load_evidence(score_id),
             pids=tuple(record.pid for record in self.plan.split(trial).query),
-            reused=reused,
+            reused=method is None,
         )
         self.progress.notice(f"{title}: {_in_words(result, self.plan.protocol.spec.headline)}")
         return result
+
+    def _fit(self, trial: Trial, title: str) -> tuple[FitView, Method | None]:
+        """Return the done fit of a trial, and its method where it was trained just now."""
+        done = None if self.plan.request.fresh else self.fitter.find_done(trial)
+        if done is not None:
+            return done, None
+        self._announce(trial)
+        fit = self.fitter.begin(trial)
+        method = self.fitter.train(fit, trial, title, self._filled_bank())
+        return self.fitter.find_done(trial) or fit, method
+
+    def _score(
+        self, run_id: str, fit: FitView, method: Method | None, at: tuple[Trial, str]
+    ) -> tuple[str, Sequence[MetricValue]]:
+        """Return id and metrics of the fit's score, made now where there was none."""
+        known = self.scorer.find(fit)
+        if known is not None:
+            self.store.link_score(run_id, known.id)
+            return known.id, known.metrics
+        trial, title = at
+        method = method or self.fitter.restore(fit, trial)
+        draft = self.scorer.score(fit, method, trial, title, self._filled_bank())
+        return self.store.add_score(draft, run_id=run_id), draft.metrics
 
     def _announce(self, trial: Trial) -> None:
         """Say once, before the first training, what will be done and how long it will take."""
@@ -150,13 +164,16 @@ class _Execution:
         for index in sorted({trial.split for trial in plan.trials}):
             split = protocol.split(index)
             self.store.put_records(
-                protocol.id, index, RecordIds.of(split.query), RecordIds.of(split.gallery)
+                protocol.id,
+                index,
+                query=RecordIds.of(split.query),
+                gallery=RecordIds.of(split.gallery),
             )
 
     def _draft(self) -> RunDraft:
         plan, request = self.plan, self.plan.request
         return RunDraft(
-            argv=tuple(["harness", *sys.argv[1:]]),
+            argv=("harness", *sys.argv[1:]),
             method=plan.method.key,
             dataset=plan.dataset.key,
             recipe=plan.recipe.name,
@@ -174,7 +191,7 @@ class _Execution:
 
 
 def _in_words(result: TrialResult, headline: str) -> str:
-    values = {m.k: m.value for m in result.score.metrics if m.name == headline}
+    values = {m.k: m.value for m in result.metrics if m.name == headline}
     ranks = "  ".join(f"rank-{k} {100 * v:.1f}" for k, v in values.items() if v is not None)
     if result.reused:
         return f"{ranks}  (trained before)"

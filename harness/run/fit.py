@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.data.images import ImageBank
-from harness.errors import HarnessError, Interrupted
+from harness.errors import TrainingError
 from harness.loader import Origin, resolve
 from harness.models import load_backbone, load_model, save_model
 from harness.run.environment import describe_environment, describe_provenance
@@ -15,8 +15,8 @@ from harness.run.plan import RunPlan, config_hash, fit_key, fit_seed
 from harness.run.progress import RunProgress
 from harness.run.watch import FitWatch
 from harness.settings import Settings
-from harness.store import FitDraft, FitView, Store, WeightsUsed
-from harness.training import StopRequest, Trainer
+from harness.store import FitDraft, FitOutcome, FitView, Loss, Store, WeightsUsed
+from harness.training import StopRequest, Trainer, TrainingSummary
 from harness.training.device import seed_everything
 from harness.types import FitContext, Method, Record, Trial
 
@@ -59,33 +59,22 @@ class Fitter:
         Raises:
             Interrupted: If it was stopped by hand.
             TrainingError: If a loss is not finite; the fit is stored as failed.
+            UsageError: If another process is training it.
         """
         with self.store.locks.hold(fit.id), StopRequest() as stop:
-            self.store.fit_running(fit.id)
+            self.store.start_fit(fit.id)
             method = self.build(trial)
             trainer = self._trainer(method, trial, bank)
             watch = FitWatch(title, self.progress, lambda rows: self._keep(fit, rows))
             folder = self.settings.checkpoints / fit.id
             try:
                 summary = trainer.train(folder, watch, stop)
-            except Interrupted:
-                raise
-            except HarnessError as error:
-                self.store.finish_fit(fit.id, status="failed", error=str(error))
+            except TrainingError as error:
+                self.store.fail_fit(fit.id, str(error))
                 raise
             finally:
                 watch.close()
-            digest, _ = save_model(
-                method.networks, self.settings.artifacts, {"method": self.plan.method.key}
-            )
-            self.store.finish_fit(
-                fit.id,
-                status="done",
-                seconds=summary.seconds,
-                steps=summary.steps,
-                identity_images=summary.identity_images,
-                model_sha256=digest,
-            )
+            self.store.finish_fit(fit.id, self._outcome(summary, method))
             shutil.rmtree(folder, ignore_errors=True)
         return method
 
@@ -96,7 +85,8 @@ class Fitter:
             WeightsError: If the model's file is gone.
         """
         method = self.build(trial)
-        load_model(method.networks, self.settings.artifacts, fit.model_sha256 or "")
+        if fit.model_sha256 is not None:
+            load_model(method.networks, self.settings.artifacts, fit.model_sha256)
         for network in method.networks.values():
             network.to(self.plan.device.torch)
         return method
@@ -113,10 +103,14 @@ class Fitter:
 
     def estimate(self, trial: Trial, bank: ImageBank) -> float:
         """Return the seconds that a trial will train, from an earlier fit or from a few steps."""
-        for fit in self.store.where_fits(method=self.plan.method.key):
-            same = fit.config_hash == config_hash(self.plan.config) and fit.status == "done"
-            if same and fit.device == self.plan.device.describe():
-                return fit.seconds
+        for row in self.store.where_rows(self.plan.dataset.key):
+            same = (row.method, row.config_hash) == (
+                self.plan.method.key,
+                config_hash(self.plan.config),
+            )
+            for done in row.trials if same else ():
+                if done.fit.device == self.plan.device.describe():
+                    return done.fit.seconds
         trainer = self._trainer(self.build(trial), trial, bank)
         return trainer.steps * trainer.seconds_per_step()
 
@@ -124,7 +118,19 @@ class Fitter:
         records = self.plan.split(trial).train
         return Trainer(method, records, bank, self.plan.device, fit_seed(trial))
 
-    def _keep(self, fit: FitView, rows: Sequence[object]) -> None:
+    def _outcome(self, summary: TrainingSummary, method: Method) -> FitOutcome:
+        digest = None
+        if summary.steps:
+            labels = {"method": self.plan.method.key, "dataset": self.plan.dataset.key}
+            digest, _ = save_model(method.networks, self.settings.artifacts, labels)
+        return FitOutcome(
+            seconds=summary.seconds,
+            identity_images=summary.identity_images,
+            steps=summary.steps,
+            model_sha256=digest,
+        )
+
+    def _keep(self, fit: FitView, rows: Sequence[Loss]) -> None:
         if rows:
             self.store.record_losses(fit.id, rows)
 

@@ -13,7 +13,7 @@ from harness.definitions.measure import measure
 from harness.run.plan import RunPlan
 from harness.specs import Cell, list_papers, load_paper
 from harness.stats.intervals import PerQuery, interval
-from harness.store import FitView, ScoreView
+from harness.store import FitView, MetricValue
 from harness.types import Evidence, Interval, MetricInput, MetricSpec, Trial
 
 
@@ -24,7 +24,8 @@ class TrialResult:
     Attributes:
         trial: Split and seed.
         fit: The fit.
-        score: Its score.
+        score_id: The id of its score.
+        metrics: The score's metrics.
         evidence: What the score left.
         pids: The identity of each query.
         reused: Whether the fit had been done before this run.
@@ -32,7 +33,8 @@ class TrialResult:
 
     trial: Trial
     fit: FitView
-    score: ScoreView
+    score_id: str
+    metrics: Sequence[MetricValue]
     evidence: Evidence
     pids: tuple[int, ...]
     reused: bool
@@ -104,7 +106,7 @@ class RunReport:
                     "split": t.trial.split,
                     "seed": t.trial.seed,
                     "fit_id": t.fit.id,
-                    "score_id": t.score.id,
+                    "score_id": t.score_id,
                     "reused": t.reused,
                     "seconds": round(t.fit.seconds, 2),
                     "identity_images": t.fit.identity_images,

@@ -14,7 +14,7 @@ from harness.errors import PluginError
 from harness.evaluation.extract import Features, extract
 from harness.evaluation.inputs import Side
 from harness.evaluation.ranks import evaluate
-from harness.loader import Registry
+from harness.loader import Registry, resolve
 from harness.run.plan import RunPlan
 from harness.run.progress import RunProgress
 from harness.store import FitView, MetricValue, ScoreDraft, ScoreView, Store
@@ -37,15 +37,21 @@ class Scorer:
     registry: Registry
     progress: RunProgress
 
+    @property
+    def variant(self) -> Variant:
+        """How fits are scored: the method's default feature and distance."""
+        spec = self.plan.method
+        method: type[Method] = resolve(spec.method, needed_by=f"method {spec.key!r}")
+        return Variant(feature=method.feature, distance=method.distance)
+
     def find(self, fit: FitView) -> ScoreView | None:
         """Return the score that a done fit already has under this protocol, or None."""
-        scores = self.store.where_scores(fit.id, self.plan.protocol.id)
-        return next((s for s in scores if s.status == "done" and s.variant.rerank is None), None)
+        return self.store.find_score(fit.id, self.plan.protocol.id, self.variant)
 
     def score(
         self, fit: FitView, method: Method, trial: Trial, title: str, bank: ImageBank
-    ) -> ScoreView:
-        """Embed and rank a trial's test images, and store what comes of it.
+    ) -> ScoreDraft:
+        """Embed and rank a trial's test images, and return what is to be stored of it.
 
         Raises:
             TrainingError: If the features are not finite.
@@ -53,43 +59,42 @@ class Scorer:
         """
         started = time.perf_counter()
         split = self.plan.split(trial)
-        sides = self._features(method, split, title, bank)
-        variant = Variant(feature=method.feature, distance=method.distance)
+        query, gallery = self._features(method, split, title, bank)
         evidence = evaluate(
-            _side(sides["query"], split.query),
-            _side(sides["gallery"], split.gallery),
+            _side(query, split.query),
+            _side(gallery, split.gallery),
             distance=method.distance,
         )
         measured = measure_all(evidence, self.registry.metrics.values())
-        return self.store.add_score(
-            ScoreDraft(
-                fit_id=fit.id,
-                protocol_id=self.plan.protocol.id,
-                variant=variant,
-                seconds=time.perf_counter() - started,
-                images=len(split.query) + len(split.gallery),
-                evidence=evidence,
-                metrics=tuple(MetricValue(m.name, m.k, m.value, m.note) for m in measured),
-            )
+        return ScoreDraft(
+            fit_id=fit.id,
+            protocol_id=self.plan.protocol.id,
+            variant=self.variant,
+            seconds=time.perf_counter() - started,
+            images=len(split.query) + len(split.gallery),
+            evidence=evidence,
+            metrics=tuple(MetricValue(m.name, m.k, m.value, m.note) for m in measured),
         )
 
     def _features(
         self, method: Method, split: Split, title: str, bank: ImageBank
-    ) -> Mapping[str, Features]:
+    ) -> tuple[Features, Features]:
+        """Return the declared feature of the query and of the gallery."""
+        device = self.plan.device.torch
         total = len(split.query) + len(split.gallery)
         with self.progress.bar(f"{title}, embedding", total) as advance:
-            named = {
-                role: extract(method, records, bank, role, self.plan.device.torch, advance)
-                for role, records in (("query", split.query), ("gallery", split.gallery))
-            }
-        for role, features in named.items():
-            if method.feature not in features:
-                raise PluginError(
-                    f"{self.plan.method.key!r} declares the feature {method.feature!r}, but "
-                    f"`embed` returned {sorted(features)} for the {role}.",
-                    "Return the declared feature from `embed`, or declare another.",
-                )
-        return {role: features[method.feature] for role, features in named.items()}
+            query = extract(method, split.query, bank, "query", device, advance)
+            gallery = extract(method, split.gallery, bank, "gallery", device, advance)
+        return self._declared(query, method), self._declared(gallery, method)
+
+    def _declared(self, features: Mapping[str, Features], method: Method) -> Features:
+        if method.feature not in features:
+            raise PluginError(
+                f"{self.plan.method.key!r} declares the feature {method.feature!r}, but `embed` "
+                f"returned {sorted(features)}.",
+                "Return the declared feature from `embed`, or declare another.",
+            )
+        return features[method.feature]
 
 
 def _side(features: Features, records: tuple[Record, ...]) -> Side:

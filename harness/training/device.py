@@ -37,13 +37,10 @@ class Device:
 
     def describe(self) -> dict[str, Any]:
         """Return what a result records of the device."""
-        if self.torch.type == "cuda":
-            name = torch.cuda.get_device_name(self.torch)
-        else:
-            name = _cpu_name()
+        on_gpu = self.torch.type == "cuda"
         return {
             "type": self.torch.type,
-            "name": name,
+            "name": torch.cuda.get_device_name(self.torch) if on_gpu else _cpu_name(),
             "threads": torch.get_num_threads(),
             "precision": self.precision,
         }

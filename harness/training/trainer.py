@@ -137,7 +137,7 @@ class Trainer:
         self._device = device
         self._seed = seed
         for network in method.networks.values():
-            network.to(device.torch, memory_format=torch.channels_last)
+            network.to(device.torch).to(memory_format=torch.channels_last)
         self._stages = list(method.stages())
         self._seconds = 0.0
 

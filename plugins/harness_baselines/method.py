@@ -74,8 +74,12 @@ class Baseline:
         self.classifier = nn.Linear(self.extractor.channels[-1], context.identities)
         nn.init.normal_(self.classifier.weight, std=0.001)
         nn.init.zeros_(self.classifier.bias)
+        self.neck: nn.Module = nn.Identity()
+        if config.neck == "bn":
+            self.neck = nn.BatchNorm1d(self.extractor.channels[-1])
         self.networks: Mapping[str, nn.Module] = {
             "extractor": self.extractor,
+            "neck": self.neck,
             "classifier": self.classifier,
         }
 
@@ -85,15 +89,13 @@ class Baseline:
         domains = 2 if self.rates else 1
         per_step = domains * c.batch_identities * c.batch_images
         augment = Augment(c.flip, c.crop, c.gain, c.brightness, c.erasing)
-        stream = Stream(
-            c.batch_identities, c.batch_images, self.rates, c.near_cameras, augment
-        )
+        stream = Stream(c.batch_identities, c.batch_images, self.rates, c.near_cameras, augment)
         return [
             Stage(
                 name="re-ID",
                 steps=full_steps(c, self.context, per_step),
                 streams={"train": stream},
-                trains=("extractor", "classifier"),
+                trains=("extractor", "neck", "classifier"),
                 optimisers={"re-ID": self._optimiser()},
                 train_step=self.train_step,
                 schedule=constant() if c.optimiser == "sgd" else warmup_cosine(c.warmup),
@@ -108,9 +110,7 @@ class Baseline:
         v = self.represent(torch.cat(domains))  # (domains * N, d)
         y = self.classifier(v).float()
         losses = {"cls": y.new_zeros(()), "tri": y.new_zeros(())}
-        for v_domain, y_domain in zip(
-            v.chunk(len(domains)), y.chunk(len(domains)), strict=True
-        ):
+        for v_domain, y_domain in zip(v.chunk(len(domains)), y.chunk(len(domains)), strict=True):
             losses["cls"] += classification_loss(y_domain, batch.labels, self.config.smoothing)
             losses["tri"] += triplet_loss(self._mined(v_domain), batch.labels, self.config.margin)
         update(
@@ -120,8 +120,10 @@ class Baseline:
         return losses
 
     def represent(self, pixels: Tensor) -> Tensor:
-        """Return v = GAP(f5), (N, d), of pixels in [0, 1]."""
-        return self.extractor(normalise(pixels)).f5.float().mean(dim=(2, 3))
+        """Return v = neck(GAP(f5)), (N, d), of pixels in [0, 1]."""
+        f5: Tensor = self.extractor(normalise(pixels)).f5  # (N, d, h, w)
+        v: Tensor = self.neck(f5.float().mean(dim=(2, 3)))
+        return v
 
     def embed(self, batch: EmbedBatch) -> Mapping[str, Tensor]:
         """Return v, scaled to unit length."""
@@ -134,7 +136,7 @@ class Baseline:
         c = self.config
         groups = [
             {"params": self.extractor.parameters(), "lr": c.lr},
-            {"params": self.classifier.parameters(), "lr": c.head_lr},
+            {"params": [*self.neck.parameters(), *self.classifier.parameters()], "lr": c.head_lr},
         ]
         if c.optimiser == "sgd":
             return SGD(groups, lr=c.lr, momentum=0.9, weight_decay=c.weight_decay)

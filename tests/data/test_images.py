@@ -60,6 +60,14 @@ def test_record_with_a_rate_is_degraded_by_it(folder):
     assert bank.native_size(B) == (64, 32)
 
 
+def test_training_copy_of_a_tiny_image_keeps_four_pixels(folder):
+    """A training copy is reduced by less than asked where less than 4 pixels would be left."""
+    Image.new("RGB", (9, 30)).save(folder / "a.png")
+    bank = filled(folder, [A])
+
+    assert torch.equal(bank.batch([A], [4]), bank.batch([A], [2]))
+
+
 def test_cache_does_not_change_pixels(folder):
     """With no room to keep resized images, the batches are the same."""
     roomy, tight = filled(folder, [A, B]), filled(folder, [A, B], cache_bytes=0)
