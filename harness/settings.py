@@ -1,9 +1,10 @@
-"""Where the harness keeps its things: three environment variables, each with a default.
+"""Where the harness keeps its things: environment variables, each with a default.
 
-    HARNESS_HOME     the store, artifacts, checkpoints, locks; default: the user's data folder
-    HARNESS_DATA     the folder that holds the data sets; default: HARNESS_HOME/data
-    HARNESS_DB       the database, as a URL or a file; default: HARNESS_HOME/harness.sqlite
-    HARNESS_WEIGHTS  the default of `--weights`; default: auto
+HARNESS_HOME     the store, artifacts, checkpoints, locks; default: the user's data folder
+HARNESS_DATA     the folder that holds the data sets; default: HARNESS_HOME/data
+HARNESS_DB       the database, as a URL or a file; default: HARNESS_HOME/harness.sqlite
+HARNESS_WEIGHTS  the default of `--weights`; default: auto
+HARNESS_CHECKPOINT_SECONDS  time between two checkpoints of a fit; default: 30
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
+
+from harness.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -24,12 +27,14 @@ class Settings:
         data: The folder that holds the data sets.
         db: The database URL (SQLAlchemy's form).
         weights: The default of `--weights`.
+        checkpoint_seconds: Time between two checkpoints of a fit [s].
     """
 
     home: Path
     data: Path
     db: str
     weights: str
+    checkpoint_seconds: float = 30.0
 
     @classmethod
     def from_environment(cls) -> Settings:
@@ -40,7 +45,8 @@ class Settings:
         db = os.environ.get("HARNESS_DB") or str(home / "harness.sqlite")
         if "://" not in db:
             db = f"sqlite:///{Path(db).expanduser().absolute()}"
-        return cls(home, data, db, os.environ.get("HARNESS_WEIGHTS") or "auto")
+        seconds = os.environ.get("HARNESS_CHECKPOINT_SECONDS") or "30"
+        return cls(home, data, db, os.environ.get("HARNESS_WEIGHTS") or "auto", _positive(seconds))
 
     @property
     def artifacts(self) -> Path:
@@ -56,3 +62,16 @@ class Settings:
     def locks(self) -> Path:
         """One lock file for each fit that a process is working on."""
         return self.home / "locks"
+
+
+def _positive(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not seconds >= 0:
+        raise UsageError(
+            f"HARNESS_CHECKPOINT_SECONDS is {text!r}.",
+            "Set it to a number of seconds, or unset it.",
+        )
+    return seconds

@@ -88,7 +88,8 @@ class ImageBank:
         return torch.stack([self._at_size(r.path, g) for r, g in zip(records, given, strict=True)])
 
     def _largest_rate(self, path: str) -> int:
-        return max(1, min(self._native[path].shape[:2]) // SMALLEST_SIDE)
+        height, width = self._native[path].shape[:2]
+        return max(1, min(height, width) // SMALLEST_SIDE)
 
     def _at_size(self, path: str, rate: int) -> Tensor:
         key = (path, rate)

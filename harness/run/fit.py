@@ -16,7 +16,7 @@ from harness.run.progress import RunProgress
 from harness.run.watch import FitWatch
 from harness.settings import Settings
 from harness.store import FitDraft, FitOutcome, FitView, Loss, Store, WeightsUsed
-from harness.training import StopRequest, Trainer, TrainingSummary
+from harness.training import CheckpointPlace, StopRequest, Trainer, TrainingSummary
 from harness.training.device import seed_everything
 from harness.types import FitContext, Method, Record, Trial
 
@@ -66,16 +66,18 @@ class Fitter:
             method = self.build(trial)
             trainer = self._trainer(method, trial, bank)
             watch = FitWatch(title, self.progress, lambda rows: self._keep(fit, rows))
-            folder = self.settings.checkpoints / fit.id
+            place = CheckpointPlace(
+                self.settings.checkpoints / fit.id, self.settings.checkpoint_seconds
+            )
             try:
-                summary = trainer.train(folder, watch, stop)
+                summary = trainer.train(place, watch, stop)
             except TrainingError as error:
                 self.store.fail_fit(fit.id, str(error))
                 raise
             finally:
                 watch.close()
             self.store.finish_fit(fit.id, self._outcome(summary, method))
-            shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(place.folder, ignore_errors=True)
         return method
 
     def restore(self, fit: FitView, trial: Trial) -> Method:

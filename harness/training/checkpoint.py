@@ -35,6 +35,19 @@ class Checkpoint:
     rng: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class CheckpointPlace:
+    """Where a fit's checkpoint is kept, and how often it is written.
+
+    Attributes:
+        folder: Of this fit alone.
+        every: Time between two checkpoints [s].
+    """
+
+    folder: Path
+    every: float
+
+
 def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint so that a reader sees the old one or the new one, never a part."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,6 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 import torch
@@ -21,12 +20,15 @@ from harness.data.augment import Augmenter
 from harness.data.images import ImageBank, to_unit_range
 from harness.data.sampler import PKSampler
 from harness.errors import Interrupted, TrainingError, UsageError
-from harness.training.checkpoint import Checkpoint, find_checkpoint, write_checkpoint
+from harness.training.checkpoint import (
+    Checkpoint,
+    CheckpointPlace,
+    find_checkpoint,
+    write_checkpoint,
+)
 from harness.training.device import Device
 from harness.training.stopping import StopRequest
 from harness.types import Method, Record, Stage, TrainBatch
-
-CHECKPOINT_EVERY = 30.0  # [s]
 
 
 class Observer(Protocol):
@@ -58,6 +60,9 @@ class TrainingSummary:
     seconds: float
     steps: int
     identity_images: int
+
+
+_Around = tuple[CheckpointPlace, Observer, StopRequest]
 
 
 class _StageRun:
@@ -161,21 +166,23 @@ class Trainer:
             total += run.stage.steps * (time.perf_counter() - start) / timed
         return total / max(1, self.steps)
 
-    def train(self, folder: Path, observer: Observer, stop: StopRequest) -> TrainingSummary:
-        """Train from the last checkpoint in `folder`, or from the start, to the last step.
+    def train(
+        self, place: CheckpointPlace, observer: Observer, stop: StopRequest
+    ) -> TrainingSummary:
+        """Train from the last checkpoint, or from the start, to the last step.
 
         Raises:
             TrainingError: If a loss is NaN or infinite; the last checkpoint is kept.
             Interrupted: If a stop was requested; a checkpoint is written first.
         """
-        checkpoint = find_checkpoint(folder)
+        checkpoint = find_checkpoint(place.folder)
         first, done = (checkpoint.stage, checkpoint.step) if checkpoint else (0, 0)
         for index in range(first, len(self._stages)):
             run = self._begin(index)
             if checkpoint is not None:
                 self._restore(run, checkpoint)
             observer.stage_started(run.stage, done)
-            self._run_stage(run, index, done, (folder, observer, stop))
+            self._run_stage(run, index, done, (place, observer, stop))
             checkpoint, done = None, 0
         return TrainingSummary(
             self._seconds,
@@ -193,9 +200,13 @@ class Trainer:
         )
 
     def _run_stage(
-        self, run: _StageRun, index: int, done: int, around: tuple[Path, Observer, StopRequest]
+        self,
+        run: _StageRun,
+        index: int,
+        done: int,
+        around: tuple[CheckpointPlace, Observer, StopRequest],
     ) -> None:
-        folder, observer, stop = around
+        place, observer, stop = around
         saved = time.perf_counter()
         for step in range(done, run.stage.steps):
             start = time.perf_counter()
@@ -203,8 +214,8 @@ class Trainer:
             self._seconds += time.perf_counter() - start
             _refuse_not_finite(run.stage, step + 1, losses)
             observer.step_done(run.stage, step + 1, losses)
-            if stop.requested or time.perf_counter() - saved > CHECKPOINT_EVERY:
-                write_checkpoint(folder, self._checkpoint(run, index, step + 1))
+            if stop.requested or time.perf_counter() - saved > place.every:
+                write_checkpoint(place.folder, self._checkpoint(run, index, step + 1))
                 observer.checkpoint_written()
                 saved = time.perf_counter()
             if stop.requested:

@@ -1,0 +1,222 @@
+"""The trainer: stages, modes, schedules, checkpoints, stops and broken losses."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from harness.errors import DeviceError, Interrupted, TrainingError, UsageError
+from harness.training import (
+    CheckpointPlace,
+    StopRequest,
+    Trainer,
+    choose_device,
+    find_checkpoint,
+)
+from harness.training.device import seed_everything
+from tests.training.toy import Toy, make_bank
+
+
+class Log:
+    """An observer that keeps what it is told, and may ask for a stop."""
+
+    def __init__(self, stop: StopRequest | None = None, stop_after: int = 0) -> None:
+        self.steps: list[tuple[str, int, float]] = []
+        self.started: list[tuple[str, int]] = []
+        self.saved = 0
+        self._stop, self._stop_after = stop, stop_after
+
+    def stage_started(self, stage, done):
+        self.started.append((stage.name, done))
+
+    def step_done(self, stage, step, losses):
+        self.steps.append((stage.name, step, losses["id"]))
+        if self._stop is not None and len(self.steps) == self._stop_after:
+            self._stop.requested = True
+
+    def checkpoint_written(self):
+        self.saved += 1
+
+
+@pytest.fixture
+def bank(tmp_path):
+    images = tmp_path / "images"
+    images.mkdir()
+    return make_bank(images)
+
+
+def train(method, bank, folder, log=None, stop=None, *, precision="float32", every=1e9):
+    """Train a method with fixed seeds, and return its log and summary."""
+    records, images = bank
+    log, stop = log or Log(), stop or StopRequest()
+    device = choose_device("cpu", precision)
+    seed_everything(11)
+    trainer = Trainer(method, records, images, device, seed=5)
+    summary = trainer.train(CheckpointPlace(folder, every), log, stop)
+    return log, summary
+
+
+def fresh(**options):
+    """Return a method with the same initial weights each time."""
+    seed_everything(3)
+    return Toy(**options)
+
+
+def parameters(method):
+    """Return everything that a method learnt, buffers included."""
+    return {
+        f"{n}.{k}": v for n, net in method.networks.items() for k, v in net.state_dict().items()
+    }
+
+
+def test_stages_run_in_order(bank, tmp_path):
+    """Every step of every stage runs once, in order, and the summary counts them."""
+    log, summary = train(fresh(), bank, tmp_path / "c")
+
+    assert log.started == [("both", 0), ("head", 0)]
+    assert [s[:2] for s in log.steps] == [(n, i) for n in ("both", "head") for i in range(1, 7)]
+    assert (summary.steps, summary.identity_images) == (12, 72)
+    assert summary.seconds > 0
+
+
+def test_only_what_a_stage_trains_changes(bank, tmp_path):
+    """A network that a stage does not train is in eval mode, keeps its weights and statistics."""
+    method = fresh()
+    after_first: dict[str, torch.Tensor] = {}
+
+    class Snapshot(Log):
+        def stage_started(self, stage, done):
+            if stage.name == "head":
+                after_first.update({k: v.clone() for k, v in parameters(method).items()})
+
+    train(method, bank, tmp_path / "c", Snapshot())
+    end = parameters(method)
+
+    assert method.modes == [(True, True)] * 6 + [(False, True)] * 6
+    assert all(torch.equal(end[k], v) for k, v in after_first.items() if k.startswith("body"))
+    assert not torch.equal(end["head.weight"], after_first["head.weight"])
+
+
+@pytest.mark.parametrize("stop_after", [1, 4, 6, 7, 11])
+def test_resume_gives_the_same_bits(bank, tmp_path, stop_after):
+    """Stopped anywhere and resumed by a new process, a fit ends in the very same weights."""
+    whole = fresh()
+    log_whole, _ = train(whole, bank, tmp_path / "whole")
+
+    stop = StopRequest()
+    first = Log(stop, stop_after)
+    with pytest.raises(Interrupted, match="same command resumes"):
+        train(fresh(), bank, tmp_path / "parts", first, stop)
+    resumed = fresh()
+    second, summary = train(resumed, bank, tmp_path / "parts")
+
+    assert len(first.steps) == stop_after
+    assert first.steps + second.steps == log_whole.steps
+    for key, value in parameters(whole).items():
+        assert torch.equal(parameters(resumed)[key], value), key
+    assert summary.steps == 12
+
+
+def test_checkpoint_after_the_interval(bank, tmp_path):
+    """With no time between checkpoints, one is written after each step, and told."""
+    log, _ = train(fresh(), bank, tmp_path / "c", every=0.0)
+    checkpoint = find_checkpoint(tmp_path / "c")
+
+    assert log.saved == 12
+    assert checkpoint is not None
+    assert (checkpoint.stage, checkpoint.step) == (1, 6)
+    assert [p.name for p in (tmp_path / "c").iterdir()] == ["checkpoint.pt"]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_broken_loss_ends_the_fit_with_the_last_good_checkpoint(bank, tmp_path, value):
+    """A loss that is not finite ends the fit, named with stage and step; the checkpoint is kept."""
+    method = fresh(spoil=lambda call, loss: loss * value if call == 4 else loss)
+    with pytest.raises(TrainingError, match=r"'both', step 4 of 6: the loss id = (nan|inf)"):
+        train(method, bank, tmp_path / "c", every=0.0)
+    checkpoint = find_checkpoint(tmp_path / "c")
+
+    assert checkpoint is not None
+    assert checkpoint.step == 3
+    assert all(torch.isfinite(v).all() for v in checkpoint.networks["head"].values())
+
+
+def test_schedule_scales_the_rate(bank, tmp_path):
+    """A rate follows the stage's schedule; at progress 0 it is the optimiser's own."""
+    method = fresh()
+    seen = []
+    stages = method.stages()
+    optimiser = stages[0].optimisers["all"]
+    original = method.train_step
+
+    def spy(batches, update):
+        seen.append(optimiser.param_groups[0]["lr"])
+        return original(batches, update)
+
+    object.__setattr__(stages[0], "train_step", spy)
+    method.stages = lambda: stages[:1]
+    train(method, bank, tmp_path / "c")
+
+    assert seen == pytest.approx([1e-3 * (1 - i / 6) for i in range(6)])
+
+
+def test_bf16_trains(bank, tmp_path):
+    """Under bf16 autocast the losses are finite and close to those of float32."""
+    plain, _ = train(fresh(), bank, tmp_path / "a")
+    mixed, _ = train(fresh(), bank, tmp_path / "b", precision="bf16")
+
+    assert [s[2] for s in mixed.steps] == pytest.approx([s[2] for s in plain.steps], rel=0.05)
+
+
+def test_seconds_per_step(bank):
+    """The probe of a step's time is positive."""
+    records, images = bank
+    trainer = Trainer(fresh(), records, images, choose_device("cpu", "float32"), seed=5)
+
+    assert 0 < trainer.seconds_per_step() < 5
+
+
+def test_too_few_identities_is_a_usage_error(bank, tmp_path):
+    """A P above the number of training identities is one sentence with the setting to change."""
+    records, images = bank
+    with pytest.raises(UsageError, match=r"P = 3 .* have 2.*--set batch_identities"):
+        train(fresh(), ([r for r in records if r.pid < 3], images), tmp_path / "c")
+
+
+def test_cuda_asked_for_and_absent():
+    """`--device cuda` without a CUDA device is refused with what to do."""
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a CUDA device")
+    with pytest.raises(DeviceError, match="--device cpu"):
+        choose_device("cuda", "auto")
+
+
+@pytest.mark.parametrize(("device", "precision"), [("tpu", "auto"), ("cpu", "int8")])
+def test_unknown_device_or_precision(device, precision):
+    """An unknown device or precision is refused with the known ones."""
+    with pytest.raises(UsageError, match=r"Give --(device auto, cpu|precision auto, float32)"):
+        choose_device(device, precision)
+
+
+def test_describes_the_device():
+    """A result records type, name, threads and precision of the device."""
+    described = choose_device("cpu", "float32").describe()
+
+    assert described["type"] == "cpu"
+    assert described["precision"] == "float32"
+    assert described["threads"] == torch.get_num_threads()
+    assert described["name"]
+
+
+def test_first_stop_asks_and_second_insists():
+    """The first SIGINT asks for a stop, the second raises KeyboardInterrupt."""
+    import os
+    import signal
+
+    with StopRequest() as stop:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert stop.requested
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+            signal.sigtimedwait([], 0.1)
+    assert signal.getsignal(signal.SIGINT) is not stop._ask
