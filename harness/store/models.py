@@ -211,6 +211,8 @@ class Run(Base):
     environment: Mapped[dict[str, Any]]
     error: Mapped[str | None] = mapped_column(Text)
 
+    protocol: Mapped[Protocol] = relationship(lazy="joined")
+
 
 class RunFit(Base):
     """A fit that a run made or reused."""

@@ -114,12 +114,13 @@ def _outcomes(session: Session, condition: ColumnElement[bool]) -> dict[str, lis
 
 
 def _view(row: models.Run, locks: Locks, outcomes: Sequence[_Outcome]) -> RunView:
-    computed = ("argv", "trials", "status", "trials_done", "rank1")
+    computed = ("argv", "trials", "status", "headline", "trials_done", "rank1")
     return RunView(
         **shared_values(row, RunView, but=computed),
         argv=tuple(row.argv),
         trials=tuple(Trial(**trial) for trial in row.trials),
         status=live_status(row, locks),
+        headline=row.protocol.headline,
         trials_done=len({trial for trial, _, _ in outcomes}),
         rank1=_mean_of_one_variant(outcomes),
     )

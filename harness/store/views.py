@@ -26,6 +26,7 @@ class RunView(RunDraft):
         created: When it began.
         finished: When it ended.
         error: Why it failed.
+        headline: The full name of its protocol's headline metric.
         trials_done: How many of its trials have a score under its protocol.
         rank1: Mean of its headline metric at rank 1 over these; None where there is none, or where
             the run scored more than one variant.
@@ -35,6 +36,7 @@ class RunView(RunDraft):
     created: str
     finished: str | None
     error: str | None
+    headline: str
     trials_done: int
     rank1: float | None
 

@@ -1,0 +1,173 @@
+"""What `harness runs` says of a run: as JSON and as tables."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from harness.cli.console import stdout
+
+if TYPE_CHECKING:
+    from harness.store import FitView, RunView, ScoreView, Store
+
+_COLOURS = {"done": "green", "failed": "red", "interrupted": "yellow"}
+
+
+def run_json(run: RunView) -> dict[str, Any]:
+    """Return a run in its JSON form; rank 1 in per cent."""
+    return {
+        "run_id": run.id,
+        "status": run.status,
+        "method": run.method,
+        "dataset": run.dataset,
+        "recipe": run.recipe,
+        "protocol_id": run.protocol_id,
+        "headline": run.headline,
+        "created": run.created,
+        "finished": run.finished,
+        "trials_asked": len(run.trials),
+        "trials_done": run.trials_done,
+        "rank1": _percent(run.rank1),
+        "argv": list(run.argv),
+        "error": run.error,
+    }
+
+
+def score_json(score: ScoreView) -> dict[str, Any]:
+    """Return a score in its JSON form; metrics in per cent."""
+    variant = score.variant
+    return {
+        "split": score.split,
+        "seed": score.seed,
+        "fit_id": score.fit_id,
+        "score_id": score.id,
+        "protocol_id": score.protocol_id,
+        "feature": variant.feature,
+        "distance": variant.distance,
+        "precision": variant.precision,
+        "rerank": variant.rerank,
+        "status": score.status,
+        "metrics": [
+            {"metric": m.name, "k": m.k, "value": _percent(m.value), "note": m.note}
+            for m in score.metrics
+        ],
+        "error": score.error,
+    }
+
+
+def _percent(fraction: float | None) -> float | None:
+    return None if fraction is None else round(100 * fraction, 4)
+
+
+def intervals(store: Store, run: RunView, scores: Sequence[ScoreView]) -> dict[str, Any]:
+    """Return every metric over the run's trials in its JSON form, by short name.
+
+    It is empty where there is no score, or scores of several variants, which have no mean.
+    """
+    import numpy as np
+
+    from harness.definitions import short_name
+    from harness.definitions.measure import measure
+    from harness.loader import load_plugins
+    from harness.stats.intervals import PerQuery, interval
+    from harness.types import MetricInput
+
+    done = [s for s in scores if s.status == "done" and s.protocol_id == run.protocol_id]
+    if len({score.variant for score in done}) != 1:
+        return {}
+    evidence = [store.load_evidence(score.id) for score in done]
+    pids = [np.array(store.load_records(s.protocol_id, s.split)[0].pids) for s in done]
+    metrics: dict[str, Any] = {}
+    for spec in load_plugins().metrics.values():
+        for k in spec.ranks or (None,) if spec.input is MetricInput.COUNTS else ():
+            trials = [
+                PerQuery(measure(spec, e, k).values, p, s.split, s.seed, s.protocol_id)
+                for s, e, p in zip(done, evidence, pids, strict=True)
+            ]
+            name = short_name(spec.name, k, run.headline)
+            metrics[name] = interval(trials).in_percent() | {"metric": spec.name}
+    return metrics
+
+
+def runs_table(runs: Sequence[RunView]) -> Table:
+    """Return a table of runs; rank 1 is the mean over trials of the headline metric [%]."""
+    table = Table("run", "began (UTC)", "method", "data set", "recipe")
+    for name in ("trials", "rank-1"):
+        table.add_column(name, justify="right")
+    table.add_column("status")
+    for run in runs:
+        table.add_row(
+            run.id[:8],
+            _time(run.created),
+            escape(run.method),
+            escape(run.dataset),
+            escape(run.recipe),
+            f"{run.trials_done}/{len(run.trials)}",
+            _shown(_percent(run.rank1)),
+            _status(run.status),
+        )
+    return table
+
+
+def print_run(run: RunView) -> None:
+    """Print what was asked for and how it ended."""
+    stdout.print(f"[bold]Run {run.id}[/]  {_status(run.status)}")
+    stdout.print(f"{run.method} on {run.dataset}, recipe {run.recipe}", markup=False)
+    ended = f", ended {_time(run.finished)}" if run.finished else ""
+    stdout.print(f"Began {_time(run.created)}{ended} (UTC), protocol {run.protocol_id}")
+    stdout.print(shlex.join(run.argv), markup=False, highlight=False)
+    if run.error:
+        stdout.print(run.error, markup=False, highlight=False, style="red")
+
+
+def metrics_table(metrics: Mapping[str, Mapping[str, Any]]) -> Table:
+    """Return a table of a run's numbers in per cent."""
+    table = Table("metric")
+    for name in ("value", "low", "high"):
+        table.add_column(name, justify="right")
+    table.add_column("definition")
+    table.add_column("interval")
+    for name, value in metrics.items():
+        ends = (_shown(value[end]) for end in ("value", "low", "high"))
+        table.add_row(name, *ends, value["metric"], value["method"])
+    return table
+
+
+def trials_table(run: RunView, fits: Sequence[FitView], scores: Sequence[ScoreView]) -> Table:
+    """Return a table of a run's fits, each with its headline metric at rank 1 [%]."""
+    table = Table("split", "seed", "fit", "status")
+    for name in ("training [s]", "images", "rank-1"):
+        table.add_column(name, justify="right")
+    for fit in fits:
+        values = [
+            _shown(_percent(metric.value))
+            for score in scores
+            for metric in score.metrics
+            if score.fit_id == fit.id and (metric.name, metric.k) == (run.headline, 1)
+        ]
+        table.add_row(
+            str(fit.split),
+            str(fit.seed),
+            fit.id[:8],
+            _status(fit.status),
+            f"{fit.seconds:.1f}",
+            f"{fit.identity_images:,}",
+            ", ".join(values),
+        )
+    return table
+
+
+def _status(status: str) -> str:
+    return f"[{_COLOURS.get(status, 'cyan')}]{status}[/]"
+
+
+def _time(iso: str) -> str:
+    return iso[:16].replace("T", " ")
+
+
+def _shown(percent: float | None) -> str:
+    return "-" if percent is None else f"{percent:.1f}"
