@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 
 from harness import Augment, EmbedBatch, Stage, Stream, TrainBatch, Update
 from harness.data.images import ImageBank
@@ -61,7 +61,7 @@ class Toy:
         self.modes.append((self.body.training, self.head.training))
         batch = batches["train"]
         logits = self.head(self.body(batch.pixels).float().mean(dim=(2, 3)))
-        loss = self._spoil(self._calls, F.cross_entropy(logits, batch.labels))
+        loss = self._spoil(self._calls, cross_entropy(logits, batch.labels))
         update("all", loss)
         return {"id": loss}
 

@@ -1,0 +1,125 @@
+"""The plugin loader: isolated failures, refused duplicates, unknown hooks, provenance."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+
+import pytest
+
+from harness.errors import PluginError, UnknownName
+from harness.loader import load_plugins, resolve
+
+METHOD = """
+from harness import MethodConfig, MethodSpec, Recipe, hookimpl
+
+@hookimpl
+def register_methods(register):
+    recipe = Recipe(name="smoke", summary="", trials=1)
+    register(MethodSpec(key="{key}", title="{key}", summary="", method_version=1,
+                        config=MethodConfig, recipes={{"smoke": recipe}}, method="nowhere:Thing"))
+"""
+
+
+@pytest.fixture
+def install(tmp_path, monkeypatch):
+    """Return a function that installs a distribution with one plugin on the path."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    made: list[str] = []
+
+    def add(distribution: str, entry: str, code: str, version: str = "1.0") -> None:
+        module = distribution.replace("-", "_")
+        (tmp_path / f"{module}.py").write_text(textwrap.dedent(code))
+        info = tmp_path / f"{module}-{version}.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n"
+        )
+        (info / "entry_points.txt").write_text(f"[reid_harness.plugins]\n{entry} = {module}\n")
+        made.append(module)
+
+    yield add
+    for module in made:
+        sys.modules.pop(module, None)
+
+
+def test_first_party_plugins():
+    """The plugins that ship register their methods, data sets and the built-in metrics."""
+    registry = load_plugins()
+
+    assert {"baseline-hr", "baseline-hr-lr", "initial-weights"} <= set(registry.methods)
+    assert {"caviar", "viper", "synthped"} <= set(registry.datasets)
+    assert {"cmc_single@1", "map_trapezoid@1"} <= set(registry.metrics)
+    assert registry.problems == []
+    assert registry.origin("method", "baseline-hr").distribution == "reid-harness"
+
+
+def test_third_party_plugin_is_found(install):
+    """A plugin that is installed is found, with where it comes from."""
+    install("reid-other", "other", METHOD.format(key="other"), version="2.5")
+    registry = load_plugins()
+
+    assert registry.method("other").key == "other"
+    assert str(registry.origin("method", "other")) == "other (reid-other 2.5)"
+
+
+def test_broken_plugin_does_not_stop_the_others(install):
+    """A plugin that raises on import is a problem of its own; the others load."""
+    install("reid-broken", "broken", "raise RuntimeError('no CUDA')")
+    install("reid-other", "other", METHOD.format(key="other"))
+    registry = load_plugins()
+
+    assert "other" in registry.methods
+    assert [str(p.origin) for p in registry.problems] == ["broken (reid-broken 1.0)"]
+    assert registry.problems[0].reason == "RuntimeError: no CUDA"
+
+
+def test_broken_plugin_is_fatal_for_who_asks(install):
+    """Asking for a plugin that failed to import says why, and what to do."""
+    install("reid-broken", "broken", "raise RuntimeError('no CUDA')")
+    with pytest.raises(PluginError, match=r"broken \(reid-broken 1\.0\).*no CUDA.*plugins doctor"):
+        load_plugins().method("broken")
+
+
+def test_two_distributions_with_one_name(install):
+    """Two plugins of one name are refused, and both distributions are named."""
+    install("reid-a", "same", METHOD.format(key="a"))
+    install("reid-b", "same", METHOD.format(key="b"))
+    with pytest.raises(PluginError, match=r"claim the plugin 'same'.*reid-[ab] .*reid-[ab] "):
+        load_plugins()
+
+
+def test_two_plugins_with_one_key(install):
+    """Two plugins that register one key are refused, and both distributions are named."""
+    install("reid-a", "a", METHOD.format(key="same"))
+    install("reid-b", "b", METHOD.format(key="same"))
+    with pytest.raises(
+        PluginError, match=r"claim the method 'same': a \(reid-a 1\.0\) and b \(reid-b 1\.0\)"
+    ):
+        load_plugins()
+
+
+def test_misspelt_hook_is_a_problem(install):
+    """A hook that the harness does not know is a problem, not silence."""
+    install(
+        "reid-typo",
+        "typo",
+        "from harness import hookimpl\n\n@hookimpl\ndef register_metods(register):\n    pass\n",
+    )
+
+    assert "register_metods" in load_plugins().problems[0].reason
+
+
+def test_unknown_name_offers_the_nearest():
+    """An unknown method or data set is answered with the nearest name."""
+    registry = load_plugins()
+    with pytest.raises(UnknownName, match="Did you mean 'baseline-hr'"):
+        registry.method("baselin-hr")
+    with pytest.raises(UnknownName, match="Did you mean 'caviar'"):
+        registry.dataset("caviarr")
+
+
+def test_lazy_address_that_leads_nowhere():
+    """A lazy address that cannot be imported names who needed it."""
+    with pytest.raises(PluginError, match=r"method 'x' cannot be imported from nowhere:Thing"):
+        resolve("nowhere:Thing", needed_by="method 'x'")
