@@ -7,11 +7,9 @@ from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.progress import Progress
 from rich.table import Table
 
 from harness.cli.console import emit_json, stderr, stdout
-from harness.data import catalogue
 from harness.errors import DataError
 from harness.loader import load_plugins
 from harness.settings import Settings
@@ -59,6 +57,8 @@ def add_folder(
 
     Example: `harness data add caviar ~/data/CAVIAR4REID`
     """
+    from harness.data import catalogue
+
     spec = load_plugins().dataset(key)
     counts = catalogue.add(spec, folder, Settings.from_environment())
     if as_json:
@@ -79,6 +79,8 @@ def check_copies(
 
     Example: `harness data check caviar`
     """
+    from harness.data import catalogue
+
     settings = Settings.from_environment()
     registry = load_plugins()
     if key is None:
@@ -96,7 +98,9 @@ def check_copies(
 
 
 def _listed(spec: DatasetSpec, settings: Settings) -> dict[str, Any]:
-    folder = catalogue.find(spec, settings)
+    from harness.data.catalogue import find
+
+    folder = find(spec, settings)
     return {
         "key": spec.key,
         "title": spec.card.title,
@@ -111,6 +115,10 @@ def _listed(spec: DatasetSpec, settings: Settings) -> dict[str, Any]:
 
 
 def _checked(spec: DatasetSpec, root: Path) -> dict[str, Any]:
+    from rich.progress import Progress
+
+    from harness.data import catalogue
+
     with Progress(console=stderr, transient=True) as progress:
         task = progress.add_task(f"Checking {spec.key}", total=catalogue.files_to_check(spec))
         report = catalogue.check(spec, root, lambda n: progress.advance(task, n))

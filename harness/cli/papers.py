@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -12,7 +12,9 @@ from rich.table import Table as Grid
 from harness.cli.console import emit_json, stdout
 from harness.errors import PluginError, UnknownName
 from harness.loader import load_plugins
-from harness.specs import Cell, PaperSpec, Row, Table, list_papers, load_paper, parse_paper
+
+if TYPE_CHECKING:
+    from harness.specs import Cell, PaperSpec, Row, Table
 
 app = typer.Typer(no_args_is_help=True, help="Show the tables that the papers published.")
 
@@ -65,6 +67,8 @@ def show(
 
 def _papers() -> dict[str, PaperSpec]:
     """Return the papers that ship with the harness and those of plugins, by key."""
+    from harness.specs import list_papers, load_paper, parse_paper
+
     papers = {key: load_paper(key) for key in list_papers()}
     for text in load_plugins().papers:
         paper = parse_paper(text, "a plugin's paper")

@@ -84,6 +84,4 @@ def _print_health(registry: Registry) -> None:
     for problem in registry.problems:
         stdout.print(f"[red]broken[/]  {problem.origin}, imported from {problem.origin.target}")
         stdout.print(f"        {problem.reason}", markup=False)
-        stdout.print(
-            f"        Reinstall it, or `pip uninstall {problem.origin.distribution}`."
-        )
+        stdout.print(f"        Reinstall it, or `pip uninstall {problem.origin.distribution}`.")

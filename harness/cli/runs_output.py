@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from rich import box
 from rich.markup import escape
 from rich.table import Table
 
@@ -95,10 +96,14 @@ def intervals(store: Store, run: RunView, scores: Sequence[ScoreView]) -> dict[s
 
 def runs_table(runs: Sequence[RunView]) -> Table:
     """Return a table of runs; rank 1 is the mean over trials of the headline metric [%]."""
-    table = Table("run", "began (UTC)", "method", "data set", "recipe")
+    table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0), show_edge=False)
+    for name in ("run", "began (UTC)"):
+        table.add_column(name, no_wrap=True)
+    for name in ("method", "data set", "recipe"):
+        table.add_column(name, overflow="fold")
     for name in ("trials", "rank-1"):
-        table.add_column(name, justify="right")
-    table.add_column("status")
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("status", no_wrap=True)
     for run in runs:
         table.add_row(
             run.id[:8],
@@ -126,20 +131,21 @@ def print_run(run: RunView) -> None:
 
 def metrics_table(metrics: Mapping[str, Mapping[str, Any]]) -> Table:
     """Return a table of a run's numbers in per cent."""
-    table = Table("metric")
+    methods = sorted({value["method"] for value in metrics.values()})
+    table = Table(
+        "metric", "definition", box=box.SIMPLE, caption="\n".join(methods), caption_justify="left"
+    )
     for name in ("value", "low", "high"):
         table.add_column(name, justify="right")
-    table.add_column("definition")
-    table.add_column("interval")
     for name, value in metrics.items():
         ends = (_shown(value[end]) for end in ("value", "low", "high"))
-        table.add_row(name, *ends, value["metric"], value["method"])
+        table.add_row(name, value["metric"], *ends)
     return table
 
 
 def trials_table(run: RunView, fits: Sequence[FitView], scores: Sequence[ScoreView]) -> Table:
     """Return a table of a run's fits, each with its headline metric at rank 1 [%]."""
-    table = Table("split", "seed", "fit", "status")
+    table = Table("split", "seed", "fit", "status", box=box.SIMPLE)
     for name in ("training [s]", "images", "rank-1"):
         table.add_column(name, justify="right")
     for fit in fits:
