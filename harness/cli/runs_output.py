@@ -96,18 +96,16 @@ def intervals(store: Store, run: RunView, scores: Sequence[ScoreView]) -> dict[s
 
 def runs_table(runs: Sequence[RunView]) -> Table:
     """Return a table of runs; rank 1 is the mean over trials of the headline metric [%]."""
-    table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0), show_edge=False)
-    for name in ("run", "began (UTC)"):
-        table.add_column(name, no_wrap=True)
-    for name in ("method", "data set", "recipe"):
-        table.add_column(name, overflow="fold")
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")  # 80 columns hold a row
+    for name in ("run", "began", "method", "data set", "recipe"):
+        table.add_column(name, no_wrap=name == "run", overflow="fold")
     for name in ("trials", "rank-1"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("status", no_wrap=True)
     for run in runs:
         table.add_row(
             run.id[:8],
-            _time(run.created),
+            run.created[:10],
             escape(run.method),
             escape(run.dataset),
             escape(run.recipe),
