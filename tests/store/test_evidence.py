@@ -8,7 +8,7 @@ import zlib
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import IntegrityError, StoreError
@@ -25,6 +25,7 @@ def assert_equal(left: Evidence, right: Evidence) -> None:
 
 
 class TestRoundTrip:
+    @settings(deadline=None, max_examples=50)
     @given(queries=st.integers(0, 12), seed=st.integers(0, 1000))
     def test_lossless(self, queries, seed):
         """Whatever is encoded comes back with the same types, values and NaN."""

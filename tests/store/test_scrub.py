@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.store.scrub import scrub
@@ -63,12 +63,14 @@ def test_inside_json():
     assert scrub({"/a/b": ["/c/d", 1, None, {"x": "/e/f"}]}) == {"/a/b": ["d", 1, None, {"x": "f"}]}
 
 
+@settings(deadline=None, max_examples=50)
 @given(JSON)
 def test_idempotent(value):
     """To scrub twice is to scrub once; imports compare on that ground."""
     assert scrub(scrub(value)) == scrub(value)
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.lists(st.text("abc.-_", min_size=1), min_size=2))
 def test_no_folder_survives(names):
     """No absolute path of more than one name survives."""
