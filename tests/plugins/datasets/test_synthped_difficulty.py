@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,15 @@ Features = npt.NDArray[np.floating]  # (256, d)
 PIDS = np.repeat(np.arange(1, 65), 4)
 CHANCE = 1 / 32
 NEAR, FAR, SIDE = 1, 2, 3  # the HR gallery, the LR queries, HR queries from another viewpoint
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Compute on one thread: where others compute too, two of them wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
