@@ -1,0 +1,58 @@
+"""What the pages are made of, read once: rows and runs of the store, published cells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from harness.specs import Cell, PaperSpec, list_papers, load_paper
+from harness.store import ProtocolInfo, Row, RunView, Store
+
+FLOOR = "initial-weights"
+"""Key of the method that is not trained: the floor of every table."""
+
+
+@dataclass(frozen=True)
+class Library:
+    """All that more than one page needs.
+
+    Attributes:
+        rows: The leaderboard rows, in the order of the store.
+        runs: All runs, the newest first.
+        papers: By key, the oldest first.
+        cells: Every published cell, in the order of the papers.
+    """
+
+    rows: Sequence[Row]
+    runs: Sequence[RunView]
+    papers: Mapping[str, PaperSpec]
+    cells: Sequence[Cell]
+
+    @property
+    def datasets(self) -> list[str]:
+        """Keys of the data sets that have a row, a run or a published number, sorted."""
+        published = {cell.dataset for cell in self.cells}
+        reproduced = {row.dataset for row in self.rows}
+        return sorted(published | reproduced | {run.dataset for run in self.runs})
+
+    @property
+    def protocols(self) -> dict[str, ProtocolInfo]:
+        """The protocols that have a row, by id."""
+        return {row.protocol.id: row.protocol for row in self.rows}
+
+    def method_title(self, key: str) -> str:
+        """Return what tables call a method: its row in a paper, or its key where it has none."""
+        if key == FLOOR:
+            return "Initial weights, no training"
+        return next((cell.title for cell in self.cells if cell.method == key), key)
+
+
+def read(store: Store) -> Library:
+    """Read rows, runs and papers."""
+    papers = sorted(map(load_paper, list_papers()), key=lambda paper: (paper.year, paper.key))
+    return Library(
+        rows=store.where_rows(),
+        runs=store.where_runs(),
+        papers={paper.key: paper for paper in papers},
+        cells=[cell for paper in papers for cell in paper.cells()],
+    )

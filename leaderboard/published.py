@@ -1,0 +1,91 @@
+"""Published cells gathered into the rows in which a paper printed them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from harness.specs import Cell, PaperSpec
+
+NOT_REPORTED = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedRow:
+    """One row of one table of one paper, on one data set.
+
+    Attributes:
+        paper: The paper.
+        source: The table, and the row's name where it is printed differently.
+        title: The row's method as we name it.
+        method: Key of our method that reproduces it, if there is one.
+        year: Of the row's method.
+        cells: By column.
+    """
+
+    paper: PaperSpec
+    source: str
+    title: str
+    method: str | None
+    year: int
+    cells: Mapping[str, Cell]
+
+
+@dataclass(frozen=True, slots=True)
+class Assumption:
+    """Under which protocol a table's numbers are compared.
+
+    Attributes:
+        source: Paper and table.
+        protocol: Key of the assumed protocol, or None where none is shipped.
+        unknown: What the paper does not say of its own.
+    """
+
+    source: str
+    protocol: str | None
+    unknown: tuple[str, ...]
+
+
+def column_of(cell: Cell) -> str:
+    """Return the column in which a published number stands.
+
+    A mAP stands under its definition. One whose definition the paper does not give is of its own
+    column, since the definitions differ by points.
+    """
+    return f"map_{cell.ap}" if cell.ap is not None else cell.metric
+
+
+def gather(cells: Iterable[Cell], papers: Mapping[str, PaperSpec]) -> list[PublishedRow]:
+    """Return the published rows of cells, in their order, without rows that report nothing."""
+    rows: dict[tuple[str, str, str], list[Cell]] = {}
+    for cell in cells:
+        rows.setdefault((cell.paper, cell.table, cell.row), []).append(cell)
+    return [
+        _row(row, papers[row[0].paper])
+        for row in rows.values()
+        if any(cell.printed != NOT_REPORTED for cell in row)
+    ]
+
+
+def assumptions(cells: Iterable[Cell], papers: Mapping[str, PaperSpec]) -> list[Assumption]:
+    """Return what is assumed of each table that the cells come from, in their order."""
+    return list(
+        dict.fromkeys(
+            Assumption(
+                f"{papers[cell.paper].name}, {cell.source.table}", cell.protocol, cell.unknown
+            )
+            for cell in cells
+        )
+    )
+
+
+def _row(cells: Sequence[Cell], paper: PaperSpec) -> PublishedRow:
+    first = cells[0]
+    return PublishedRow(
+        paper=paper,
+        source=first.source.table + (f", {first.row}" if first.row != first.title else ""),
+        title=first.title,
+        method=first.method,
+        year=first.year,
+        cells={column_of(cell): cell for cell in cells},
+    )
