@@ -1,9 +1,10 @@
 """`synthped`, the embedded data set: pedestrians drawn procedurally, so that nothing is fetched.
 
 64 identities (`synthped_look`) are drawn (`synthped_figure` on `synthped_canvas`) in three places
-(`synthped_scene`) by three cameras (`synthped_camera`), four times each. What varies is drawn from
-generators seeded by identity, camera and image, so each picture is the same wherever and in
-whatever order it is made. A change of any picture asks for a new `rule` in `synthped_card`.
+(`synthped_scene`) by three cameras (`synthped_camera`), four times each. What varies is drawn
+from generators seeded by identity, camera and image, so a picture does not depend on those drawn
+before it. Between versions of numpy and Pillow the last bit of a pixel may differ. A change of any
+picture in this code asks for a new `rule` in `synthped_card`.
 """
 
 from __future__ import annotations

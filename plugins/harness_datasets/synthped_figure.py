@@ -30,7 +30,8 @@ HIP_HEIGHT, THIGH, SHIN, SOLE = 0.515, 0.235, 0.235, 0.035
 SHOULDER_HEIGHT, UPPER_ARM, FOREARM = 0.787, 0.155, 0.140
 HEM = {"t-shirt": 0.50, "shirt": 0.485, "jacket": 0.46, "coat": 0.27, "vest": 0.51}
 SLEEVE = {"t-shirt": 1.0, "shirt": 1.0, "jacket": 1.15, "coat": 1.18, "vest": 1.0}
-CHEST = (0.040, 0.098, 0.107, 0.103, 0.095, 0.088, 0.089)  # from the neck to the waist, y = 0.57
+NECK, WAIST = 0.838, 0.570
+CHEST = (0.040, 0.098, 0.107, 0.103, 0.095, 0.088, 0.089)  # half-widths from neck to waist
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,18 +158,25 @@ def _trunk(look: Look, texture: Texture) -> list[Tube]:
         parts.append(
             Tube((0, 0.58, 0), (0, low, 0), skirt, cloth, 0.85, flat=True, folds=1, forward=SKIRT)
         )
-    breadth = np.interp(np.linspace(0, 1, 7), [0, 1], [look.shoulders, 2 - look.shoulders])
-    chest = np.array(CHEST) * breadth * girth ** np.array([0, 0.5, 0.7, 0.9, 1.1, 1.2, 1.2])
-    below = np.linspace(chest[-1], chest[-1] * (1.12 + 0.9 * (0.5 - hem)), 8)
-    heights = np.concatenate([np.linspace(0.838, 0.57, 7), np.linspace(0.57, hem, 9)[1:]])
-    even = np.linspace(0.838, hem, 14)
-    widths = np.interp(-even, -heights, np.concatenate([chest, below]))
-    bulk = 1.08 if look.top in ("jacket", "coat") else 1.0
     parts.append(
-        Tube((0, 0.838, 0), (0, hem, 0), tuple(widths * bulk), texture, 0.66, flat=True, folds=1,
+        Tube((0, NECK, 0), (0, hem, 0), _outline(look, hem), texture, 0.66, flat=True, folds=1,
              forward=UPPER)
     )  # fmt: skip
     return parts
+
+
+def _outline(look: Look, hem: float) -> tuple[float, ...]:
+    """Return the half-widths of the upper garment at even steps from the neck to its hem.
+
+    Down to the waist it follows the chest: broad shoulders narrow the waist, and build shows more
+    the lower one looks. Below, it widens towards the hem, a long coat the most.
+    """
+    balance = np.linspace(look.shoulders, 2 - look.shoulders, len(CHEST))
+    chest = np.array(CHEST) * balance * look.build ** np.array([0, 0.5, 0.7, 0.9, 1.1, 1.2, 1.2])
+    widest = chest[-1] * (1.12 + 0.9 * (0.5 - hem))
+    heights = [hem, *np.linspace(WAIST, NECK, len(CHEST))]  # ascending, as np.interp asks
+    widths = np.interp(np.linspace(NECK, hem, 14), heights, [widest, *chest[::-1]])
+    return tuple(widths * (1.08 if look.top in ("jacket", "coat") else 1.0))
 
 
 def _arms(look: Look, pose: Pose) -> list[Tube]:
