@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
+import sys
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from harness.cli import main
+from harness_datasets.synthped import generate
+from harness_datasets.synthped_card import SYNTHPED
+
+# The networks of the tests are small: threads would only wait for each other. Read by torch when
+# it is first imported, and inherited by the processes that a test starts.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -44,3 +56,49 @@ def seeds() -> Path:
 def real_weights() -> Path:
     """Return the folder with initial weights, or skip."""
     return _folder_or_skip("HARNESS_TEST_WEIGHTS", "weights")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command did: its exit code and what it wrote."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """The JSON document on standard output."""
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def harness(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+    """Return a function that types a command line, in this process."""
+
+    def type_command(*words: str) -> Outcome:
+        capfd.readouterr()
+        monkeypatch.setattr(sys, "argv", ["harness", *words])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        written = capfd.readouterr()
+        return Outcome(int(ended.value.code or 0), written.out, written.err)
+
+    return type_command
+
+
+@pytest.fixture(scope="session")
+def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Generate the embedded data set once for all tests, and return its folder."""
+    folder = tmp_path_factory.mktemp("generated") / SYNTHPED.rule
+    folder.mkdir()
+    generate(folder)
+    return folder
+
+
+@pytest.fixture
+def synthped(home: Path, generated: Path) -> Path:
+    """Put the generated data set into the test's home."""
+    (home / "datasets").mkdir()
+    (home / "datasets" / generated.name).symlink_to(generated)
+    return generated

@@ -14,7 +14,7 @@ import click
 import typer
 
 from harness import __version__
-from harness.cli import data, doctor, papers, plugins, run, runs
+from harness.cli import data, doctor, papers, plugins, run, runs, store
 from harness.cli.console import stderr
 from harness.errors import HarnessError, Interrupted
 from harness.hookspecs import COMMAND_GROUP
@@ -55,6 +55,7 @@ app.add_typer(data.app, name="data")
 app.add_typer(plugins.app, name="plugins")
 app.add_typer(papers.app, name="papers")
 app.add_typer(runs.app, name="runs")
+app.add_typer(store.app, name="store")
 app.command("doctor")(doctor.doctor)
 
 

@@ -88,8 +88,8 @@ class ImageBank:
         return torch.stack([self._at_size(r.path, g) for r, g in zip(records, given, strict=True)])
 
     def _largest_rate(self, path: str) -> int:
-        height, width = self._native[path].shape[:2]
-        return max(1, min(height, width) // SMALLEST_SIDE)
+        smallest = int(min(self._native[path].shape[:2]))
+        return max(1, smallest // SMALLEST_SIDE)
 
     def _at_size(self, path: str, rate: int) -> Tensor:
         key = (path, rate)

@@ -78,8 +78,7 @@ class _Execution:
         trial = self.plan.trials[index]
         count = len(self.plan.trials)
         title = f"Trial {index + 1}/{count} (split {trial.split}, seed {trial.seed})"
-        fit, method = self._fit(trial, title)
-        self.store.link_fit(run_id, fit.id)
+        fit, method = self._fit(run_id, trial, title)
         score_id, metrics = self._score(run_id, fit, method, (trial, title))
         result = TrialResult(
             trial=trial,
@@ -93,13 +92,15 @@ class _Execution:
         self.progress.notice(f"{title}: {_in_words(result, self.plan.protocol.spec.headline)}")
         return result
 
-    def _fit(self, trial: Trial, title: str) -> tuple[FitView, Method | None]:
+    def _fit(self, run_id: str, trial: Trial, title: str) -> tuple[FitView, Method | None]:
         """Return the done fit of a trial, and its method where it was trained just now."""
         done = None if self.plan.request.fresh else self.fitter.find_done(trial)
-        if done is not None:
-            return done, None
-        self._announce(trial)
-        fit = self.fitter.begin(trial)
+        if done is None:
+            self._announce(trial)
+        fit = done or self.fitter.begin(trial)
+        self.store.link_fit(run_id, fit.id)
+        if fit.status == "done":
+            return fit, None
         method = self.fitter.train(fit, trial, title, self._filled_bank())
         return self.fitter.find_done(trial) or fit, method
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from harness.data.images import ImageBank
-from harness.errors import TrainingError
+from harness.errors import TrainingError, WeightsError
 from harness.loader import Origin, resolve
 from harness.models import load_backbone, load_model, save_model
 from harness.run.environment import describe_environment, describe_provenance
@@ -76,7 +77,7 @@ class Fitter:
                 raise
             finally:
                 watch.close()
-            self.store.finish_fit(fit.id, self._outcome(summary, method))
+            self.store.finish_fit(fit.id, self._outcome(fit, summary, method))
             shutil.rmtree(place.folder, ignore_errors=True)
         return method
 
@@ -88,7 +89,7 @@ class Fitter:
         """
         method = self.build(trial)
         if fit.model_sha256 is not None:
-            load_model(method.networks, self.settings.artifacts, fit.model_sha256)
+            load_model(method.networks, self._model_file(fit.model_sha256))
         for network in method.networks.values():
             network.to(self.plan.device.torch)
         return method
@@ -120,17 +121,29 @@ class Fitter:
         records = self.plan.split(trial).train
         return Trainer(method, records, bank, self.plan.device, fit_seed(trial))
 
-    def _outcome(self, summary: TrainingSummary, method: Method) -> FitOutcome:
+    def _outcome(self, fit: FitView, summary: TrainingSummary, method: Method) -> FitOutcome:
+        """Keep the model where there was training, and return what the store is told."""
         digest = None
         if summary.steps:
+            file = self.settings.checkpoints / fit.id / "model.safetensors"
             labels = {"method": self.plan.method.key, "dataset": self.plan.dataset.key}
-            digest, _ = save_model(method.networks, self.settings.artifacts, labels)
+            save_model(method.networks, file, labels)
+            digest = self.store.put_artifact(file, kind="model", fit_id=fit.id)
         return FitOutcome(
             seconds=summary.seconds,
             identity_images=summary.identity_images,
             steps=summary.steps,
             model_sha256=digest,
         )
+
+    def _model_file(self, digest: str) -> Path:
+        path = self.store.find_artifact(digest)
+        if path is None:
+            raise WeightsError(
+                f"The model {digest[:12]} of this fit is not on this machine.",
+                "Train it again with `--fresh`.",
+            )
+        return path
 
     def _keep(self, fit: FitView, rows: Sequence[Loss]) -> None:
         if rows:
