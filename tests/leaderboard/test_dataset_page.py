@@ -1,0 +1,231 @@
+"""A data set's page: published rows beside reproduced ones, and their numbers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from harness.specs import load_paper
+from leaderboard.dataset_page import make_dataset
+from leaderboard.estimates import Estimates, MetricAt
+from leaderboard.library import read
+from leaderboard.wording import ABSENT, percent, points
+from tests.leaderboard.conftest import HOSTILE, Built
+from tests.leaderboard.pages import read_page, row_of, table_of
+from tests.leaderboard.shelf import CAVIAR, Shelf
+
+RANK1, RANK5, RANK10, RANK20, MAP_SUM, MAP_TRAPEZOID, MAP_SINGLE, MINP, GAIN, TRIALS = range(10)
+STORED = [
+    ("cmc_single@1", 1),
+    ("cmc_single@1", 5),
+    ("cmc_single@1", 10),
+    ("cmc_single@1", 20),
+    ("map_sum_precision@1", None),
+    ("map_trapezoid@1", None),
+    ("map_single@1", None),
+    ("minp@1", None),
+]
+
+
+@pytest.fixture
+def caviar(built):
+    return read_page(built.site / "datasets" / "caviar.html")
+
+
+@pytest.fixture
+def results(caviar):
+    return table_of(caviar, "numbers as printed")
+
+
+def stored_mean(built: Built, run: str, name: str, k: int | None) -> float:
+    values = [
+        metric.value
+        for score in built.store.where_scores(built.runs[run])
+        for metric in score.metrics
+        if (metric.name, metric.k) == (name, k) and metric.value is not None
+    ]
+    return sum(values) / len(values)
+
+
+@pytest.mark.parametrize(
+    ("run", "title"),
+    [
+        ("floor", "Initial weights, no training"),
+        ("hr", "Baseline (HR)"),
+        ("hr-lr", "Baseline (HR & LR)"),
+        ("hostile", HOSTILE),
+    ],
+)
+def test_reproduced_numbers_are_those_of_the_store(built, results, run, title):
+    """Every reproduced number is the mean of the stored ones, in per cent."""
+    cells = row_of(results, "reproduced", title)
+    for cell, (name, k) in zip(cells, STORED, strict=False):
+        (data,) = cell.all("data")
+        expected = stored_mean(built, run, name, k)
+        assert float(data.attributes["value"]) == pytest.approx(expected, abs=1e-6)
+        assert data.text == percent(expected)
+
+
+def test_published_numbers_are_as_printed(results):
+    """The published rows have the paper's own strings, dashes included, and no other number."""
+    table = load_paper("rain").table("1")
+    for row in table.rows:
+        entries = row.cells["caviar"]
+        if all(entry.printed == "-" for entry in entries.values()):
+            continue
+        cells = row_of(results, "published", row.title or row.name, "RAIN, Table 1")
+        printed = [cells[i].text for i in (RANK1, RANK5, RANK10, RANK20)]
+        assert printed == [entries[m].printed for m in ("rank1", "rank5", "rank10", "rank20")]
+        assert {cells[i].text for i in (MAP_SUM, MAP_TRAPEZOID, MAP_SINGLE, MINP, GAIN)} == {ABSENT}
+
+
+def test_a_row_that_reports_nothing_on_the_data_set_is_left_out(results):
+    """CSR-GAN has dashes only on CAVIAR, so it has no row there."""
+    assert not [header for header in results.rows() if "CSR-GAN" in header]
+
+
+def test_kinds_differ_by_word_and_shape(results):
+    """A row says in its header whether it is published or reproduced, in a word and a shape."""
+    for header in results.rows():
+        assert header.startswith(("◇ published ", "● reproduced "))
+
+
+def test_reproduced_stands_right_after_published(results):
+    """What we reproduced of a method is the row after what was published of it."""
+    headers = list(results.rows())
+    (place,) = [i for i, h in enumerate(headers) if h.startswith("◇ published Baseline (HR) ")]
+    assert headers[place + 1].startswith("● reproduced Baseline (HR) ")
+    assert headers[0].startswith("● reproduced Initial weights")
+
+
+def test_delta_by_hand(built, results):
+    """Δ is reproduced less published in points: rank-1 of Baseline (HR) less 27.5."""
+    ours = stored_mean(built, "hr", "cmc_single@1", 1)
+    cell = row_of(results, "reproduced", "Baseline (HR)")[RANK1]
+    (delta,) = [span.text for span in cell.all("span") if span.has("delta")]
+    assert delta == f"Δ {points(ours - 0.275)}"
+    floor = row_of(results, "reproduced", "Initial weights")[RANK1]
+    assert "Δ" not in floor.text
+
+
+def test_interval_holds_the_value(results):
+    """Every reproduced number lies in its interval."""
+    intervals = 0
+    for header, cells in results.rows().items():
+        for cell in cells[:GAIN] if "reproduced" in header else ():
+            value = float(cell.all("data")[0].text)
+            low, high = cell.all("span")[0].text.strip("[]").split(", ")
+            assert float(low) <= value <= float(high)
+            intervals += 1
+    assert intervals == 4 * len(STORED)
+
+
+def test_gain_is_paired_over_common_trials(built, results):
+    """The difference to the initial weights is over the two trials that both have."""
+    library, estimates = read(built.store), Estimates(built.store)
+    rows = {row.method: [t.score for t in row.trials] for row in library.rows}
+    metric = MetricAt("cmc_single@1", 1)
+    expected = estimates.difference(rows["baseline-hr"], rows["initial-weights"], metric)
+    assert expected is not None
+    assert expected.n_trials == 2
+    text = row_of(results, "reproduced", "Baseline (HR)")[GAIN].text
+    ends = f"[{points(expected.low)}, {points(expected.high)}]"
+    assert text == f"{points(expected.value)} {ends} over 2 common trials"
+    assert row_of(results, "reproduced", "Initial weights")[GAIN].text == "reference"
+
+
+def test_other_weights_are_no_floor(results):
+    """A row that began from other weights is not compared with the initial ones."""
+    text = row_of(results, "reproduced", "Baseline (HR & LR)")[GAIN].text
+    assert text == "not run from these weights"
+
+
+def test_trials_and_runs(built, results):
+    """A row says how much of the protocol was run, and links the runs that made it."""
+    cell = row_of(results, "reproduced", "Baseline (HR)")[TRIALS]
+    assert cell.text.startswith("3 of 10 splits \N{MULTIPLICATION SIGN} 1 seed run ")
+    assert [a.attributes["href"] for a in cell.all("a")] == [f"../runs/{built.runs['hr']}.html"]
+
+
+def test_what_a_recipe_narrows_and_the_weights(results):
+    """The row's header has the recipe with what it narrows, and whether trained_on is declared."""
+    headers = list(results.rows())
+    (hr,) = [h for h in headers if h.startswith("● reproduced Baseline (HR) ")]
+    (both,) = [h for h in headers if h.startswith("● reproduced Baseline (HR & LR)")]
+    (hostile,) = [h for h in headers if HOSTILE in h]
+    assert "quick: 6,000 images at 128 x 64; weights imagenet, trained_on undeclared" in hr
+    assert "weights own.safetensors, trained_on declared" in both
+    assert hostile.endswith("weights none")
+
+
+def test_cost(caviar):
+    """Images, time and images/s are of all trials together: 3 x 6016 images in 3 x 80 s."""
+    made = table_of(caviar, "How the reproduced rows were made")
+    cells = [cell.text for cell in row_of(made, "Baseline (HR) ")]
+    assert cells[2:7] == ["bf16", "v, euclidean, float32", "18,048", "4.0 min", "75.2"]
+    assert cells[7] == "BCa over identities, these splits only 24 identities"
+    assert [cell.text for cell in row_of(made, "Initial weights")][4:7] == ["none", "none", ABSENT]
+
+
+def test_what_is_assumed(caviar):
+    """The assumed protocol and what the paper leaves open are named, and the metric's version."""
+    assert (
+        "RAIN, Table 1: assumed protocol caviar; the paper does not say: the ten 25/25 splits, "
+        "the number of repetitions." in caviar.text
+    )
+    assert "rank-k is CMC, single-shot, cmc_single@1." in caviar.text
+    assert "Mean over queries of n / rank_n" in caviar.text
+
+
+def test_hostile_names_are_text(built, caviar):
+    """A method named like an element is shown, not built."""
+    assert HOSTILE in caviar.text
+    assert not caviar.all("img")
+    assert "<img" not in (built.site / "datasets" / "caviar.html").read_text()
+
+
+def test_published_only(built):
+    """A data set without a protocol of ours has its published rows, and nothing beside them."""
+    page = read_page(built.site / "datasets" / "mlr-cuhk03.html")
+    table = table_of(page, "numbers as printed")
+    assert len(table.rows()) == 7
+    assert all("published" in header for header in table.rows())
+    assert row_of(table, "Baseline (HR)")[-1].text == "not run"
+    assert "no assumed protocol" in page.text
+    assert not page.all("data")
+
+
+def test_without_a_floor_its_row_says_not_run(store):
+    """Every table of a protocol has the row of the initial weights, run or not."""
+    Shelf(store).run("baseline-hr", splits=(0,))
+    page = make_dataset(read(store), Estimates(store), "caviar")
+    (table,) = page.tables
+    assert not table.has_floor
+    assert [row.gain.status for row in table.reproduced] == ["not run"]
+
+
+def test_no_common_trial(store):
+    """A row over other splits than the initial weights is not compared with them."""
+    shelf = Shelf(store)
+    shelf.run("initial-weights", splits=(0,))
+    shelf.run("baseline-hr", splits=(1,))
+    (table,) = make_dataset(read(store), Estimates(store), "caviar").tables
+    statuses = {row.row.method: row.gain.status for row in table.reproduced}
+    assert statuses == {"initial-weights": "reference", "baseline-hr": "other trials"}
+
+
+def test_one_table_for_each_protocol(store):
+    """Numbers of two protocols of a data set are never in one table."""
+    shelf = Shelf(store)
+    shelf.run("baseline-hr", splits=(0,))
+    other = replace(CAVIAR, id="d" * 64, key="caviar-r4", title="another")
+    shelf.run("baseline-hr", splits=(0,), protocol=other)
+    tables = make_dataset(read(store), Estimates(store), "caviar").tables
+    assert sorted((table.key, len(table.reproduced)) for table in tables) == [
+        ("caviar", 1),
+        ("caviar-r4", 1),
+    ]
+    (foreign,) = [table for table in tables if table.key == "caviar-r4"]
+    assert not foreign.published
+    assert not any(foreign.reproduced[0].deltas.values())
