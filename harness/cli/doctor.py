@@ -119,7 +119,11 @@ def _look_at_torch(_settings: Settings) -> list[Finding]:
 
 def _look_at_weights(settings: Settings) -> list[Finding]:
     from harness.models import resolve_weights
+    from harness.models.weights import imagenet_file
 
+    if settings.weights in ("auto", "imagenet") and not imagenet_file().is_file():
+        detail = f"ImageNet weights are not cached at {imagenet_file()}; a run would download them"
+        return [Finding("initial weights", "notice", detail)]
     try:
         weights = resolve_weights(settings.weights, base_width=64, explicit=True)
     except HarnessError as error:

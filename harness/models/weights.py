@@ -11,7 +11,9 @@ import hashlib
 import json
 import pickle
 import socket
+import sys
 from collections.abc import Mapping
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.error import URLError
@@ -25,6 +27,7 @@ from harness.errors import WeightsError
 
 DOWNLOAD_TIMEOUT = 5.0  # [s]; then `auto` goes on without ImageNet weights
 FULL_WIDTH = 64
+IMAGENET = ResNet50_Weights.IMAGENET1K_V1
 SHOWN = 5  # keys of each kind in a report
 
 
@@ -125,14 +128,20 @@ def _shown(kind: str, keys: list[str]) -> str:
     return f"{len(keys)} {kind} ({', '.join(keys[:SHOWN])}{more})"
 
 
+def imagenet_file() -> Path:
+    """Return where torchvision keeps its ImageNet weights, there or not."""
+    name = IMAGENET.url.rsplit("/", 1)[-1]
+    return Path(torch.hub.get_dir()) / "checkpoints" / name
+
+
 def _imagenet() -> InitialWeights:
     """Return torchvision's ImageNet weights from its cache, or download them."""
-    entry = ResNet50_Weights.IMAGENET1K_V1
-    cached = Path(torch.hub.get_dir()) / "checkpoints" / entry.url.rsplit("/", 1)[-1]
+    cached = imagenet_file()
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(DOWNLOAD_TIMEOUT)
     try:
-        state = entry.get_state_dict(progress=False, check_hash=True)
+        with redirect_stdout(sys.stderr):  # torch.hub announces downloads on standard output
+            state = IMAGENET.get_state_dict(progress=False, check_hash=True)
     except (URLError, OSError, RuntimeError) as error:
         raise WeightsError(
             f"ImageNet weights are neither cached nor downloadable ({error}).",

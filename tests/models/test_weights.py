@@ -163,4 +163,3 @@ def test_model_of_another_shape(network, tmp_path):
     save_model({"extractor": network}, tmp_path / "m.safetensors", {})
     with pytest.raises(WeightsError, match="does not fit the network 'extractor'"):
         load_model({"extractor": ResNet50(width=4)}, tmp_path / "m.safetensors")
-

@@ -1,0 +1,178 @@
+"""Bad input: one clear sentence, a next step, an exit code, and nothing lost."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+
+import pytest
+import torch
+
+TINY = [
+    *("--recipe", "smoke", "--device", "cpu"),
+    *("--set", "base_width=4", "--set", "height=32", "--set", "width=16", "--set", "images=64"),
+]
+
+
+def run_words(plugin="baseline-hr", dataset="synthped", *more):
+    return ["run", "--plugin", plugin, "--dataset", dataset, *TINY, *more]
+
+
+@pytest.mark.usefixtures("synthped")
+@pytest.mark.parametrize(
+    ("words", "code", "what", "next_step"),
+    [
+        (run_words("baselin-hr"), 2, "no plugin called 'baselin-hr'", "mean 'baseline-hr'"),
+        (run_words(dataset="synthpet"), 2, "no dataset called 'synthpet'", "mean 'synthped'"),
+        (
+            ["run", "--plugin", "baseline-hr", "--dataset", "synthped", "--recipe", "quik"],
+            2,
+            "no recipe of 'baseline-hr' called 'quik'",
+            "mean 'quick'",
+        ),
+        (
+            run_words("baseline-hr", "synthped", "--set", "learning=1"),
+            2,
+            "no setting of 'baseline-hr' called 'learning'",
+            "Known: ",
+        ),
+        (
+            run_words("baseline-hr", "synthped", "--set", "margni=1"),
+            2,
+            "no setting of 'baseline-hr' called 'margni'",
+            "mean 'margin'",
+        ),
+        (
+            run_words("baseline-hr", "synthped", "--set", "lr=fast"),
+            2,
+            "lr='fast' does not fit",
+            "drop `--set lr=...`",
+        ),
+        (run_words("baseline-hr", "synthped", "--set", "lr"), 2, "'lr' is no setting", "key=value"),
+        (
+            run_words("baseline-hr", "synthped", "--device", "tpu"),
+            2,
+            "no device 'tpu'",
+            "auto, cpu or cuda",
+        ),
+        (
+            run_words("baseline-hr", "synthped", "--weights", "nowhere.pth"),
+            7,
+            "no weight file nowhere.pth",
+            "Give `--weights",
+        ),
+        (
+            run_words("baseline-hr", "synthped", "--set", "batch_identities=99"),
+            2,
+            "P = 99 identities",
+            "--set batch_identities",
+        ),
+        (run_words(dataset="caviar"), 6, "no copy of CAVIAR4REID", "synthped` runs without"),
+        (["runs", "show", "abcdef"], 2, "abcdef", "runs list"),
+        (["papers", "show", "rian"], 2, "'rian'", "mean 'rain'"),
+    ],
+)
+def test_one_sentence_and_a_next_step(harness, words, code, what, next_step):
+    """A wrong name or value is answered with what is wrong, what to do, and its exit code."""
+    outcome = harness(*words)
+    text = " ".join(outcome.err.split())
+
+    assert outcome.code == code
+    assert what in text
+    assert next_step in text
+    assert "Traceback" not in text
+
+
+@pytest.mark.usefixtures("synthped")
+def test_cuda_asked_for_and_absent(harness):
+    """`--device cuda` without one is refused before anything starts."""
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a CUDA device")
+    outcome = harness(*run_words("baseline-hr", "synthped"), "--device", "cuda")
+
+    assert outcome.code == 7
+    assert "finds no CUDA device" in outcome.err
+    assert "--device cpu" in outcome.err
+
+
+@pytest.mark.usefixtures("synthped")
+def test_nan_loss_fails_the_run_and_keeps_what_was_done(harness):
+    """A loss that becomes NaN ends the run with 8; the trial done before stays in the store."""
+    assert harness(*run_words(), "--json").code == 0
+    broken = harness(*run_words(), "--set", "lr=1e30", "--set", "head_lr=1e30")
+    statuses = [run["status"] for run in harness("runs", "list", "--json").json]
+
+    assert broken.code == 8
+    assert "the loss" in broken.err
+    assert "Lower the learning rate" in broken.err
+    assert statuses == ["failed", "done"]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"), [(b"", "empty"), (b"\xff\xd8\xff\xe0broken", ""), (b"hello", "")]
+)
+def test_broken_image_is_named(harness, synthped, home, content, reason):
+    """A corrupt, empty or non-image file among the images is named, before any training."""
+    (home / "datasets" / synthped.name).unlink()
+    copy = shutil.copytree(synthped, home / "datasets" / synthped.name)
+    victim = sorted(copy.glob("*.png"))[7]
+    victim.write_bytes(content)
+    outcome = harness(*run_words())
+
+    assert outcome.code == 6
+    assert victim.name in outcome.err
+    assert reason in outcome.err
+    assert "Traceback" not in outcome.err
+
+
+@pytest.mark.usefixtures("synthped")
+def test_database_of_a_newer_schema_is_refused(harness, home):
+    """A database that a newer version wrote is refused with what to install; nothing is changed."""
+    assert harness("runs", "list").code == 0
+    with sqlite3.connect(home / "harness.sqlite") as store:
+        store.execute("update alembic_version set version_num = 'r9999'")
+    outcome = harness(*run_words())
+
+    assert outcome.code == 9
+    assert "newer" in outcome.err
+
+
+def test_help_shows_examples(harness):
+    """Every command's help has an example."""
+    for words in (["run"], ["data", "check"], ["papers", "show"], ["runs", "export"], ["doctor"]):
+        outcome = harness(*words, "--help")
+        assert outcome.code == 0
+        assert "harness " + " ".join(words) in " ".join(outcome.out.split())
+
+
+def test_debug_shows_the_traceback(harness):
+    """With --debug an error comes with its traceback."""
+    outcome = harness("--debug", "papers", "show", "rian")
+
+    assert outcome.code == 2
+    assert "Traceback" in outcome.err
+
+
+@pytest.mark.usefixtures("synthped")
+def test_doctor(harness):
+    """The doctor looks at every part, as JSON too, and finds nothing that stops a run."""
+    findings = harness("doctor", "--json").json
+
+    assert {"HARNESS_HOME", "store", "plugins", "device"} <= {f["what"] for f in findings}
+    assert {f["state"] for f in findings} <= {"ok", "notice"}
+    assert harness("doctor").code == 0
+
+
+def test_plugins_list_and_doctor(harness):
+    """The list names key and origin of each thing; the doctor says that all load."""
+    rows = harness("plugins", "list", "--json").json
+
+    assert {
+        "kind": "method",
+        "key": "baseline-hr",
+        "from": "baselines (reid-harness 0.1.0)",
+    }.items()
+    assert any(row["key"] == "baseline-hr" and "quick" in row["recipes"] for row in rows)
+    assert harness("plugins", "doctor", "--json").json["problems"] == []
+    assert "baseline-hr-lr" in harness("plugins", "doctor").out
+    assert "synthped" in harness("plugins", "list").out
