@@ -14,7 +14,7 @@ def test_constant():
 
 
 def test_warmup_cosine():
-    """It starts at a tenth, is full after the warm-up, half-way down in the middle, 0 at the end."""
+    """It starts at a tenth, is full after the warm-up, half in the middle, 0 at the end."""
     schedule = warmup_cosine(0.2)
 
     assert schedule(0.0) == pytest.approx(0.1)
