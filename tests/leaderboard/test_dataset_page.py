@@ -10,6 +10,7 @@ from harness.specs import load_paper
 from leaderboard.dataset_page import make_dataset
 from leaderboard.estimates import Estimates, MetricAt
 from leaderboard.library import read
+from leaderboard.site import build
 from leaderboard.wording import ABSENT, percent, points
 from tests.leaderboard.conftest import HOSTILE, Built
 from tests.leaderboard.pages import read_page, row_of, table_of
@@ -156,7 +157,7 @@ def test_what_a_recipe_narrows_and_the_weights(results):
     (hostile,) = [h for h in headers if HOSTILE in h]
     assert "quick: 6,000 images at 128 x 64; weights imagenet, trained_on undeclared" in hr
     assert "weights own.safetensors, trained_on declared" in both
-    assert hostile.endswith("weights none")
+    assert hostile.endswith("weights none (random)")
 
 
 def test_cost(caviar):
@@ -196,13 +197,18 @@ def test_published_only(built):
     assert not page.all("data")
 
 
-def test_without_a_floor_its_row_says_not_run(store):
+def test_without_a_floor_its_row_says_not_run(store, home):
     """Every table of a protocol has the row of the initial weights, run or not."""
     Shelf(store).run("baseline-hr", splits=(0,))
-    page = make_dataset(read(store), Estimates(store), "caviar")
-    (table,) = page.tables
-    assert not table.has_floor
-    assert [row.gain.status for row in table.reproduced] == ["not run"]
+    build(store, home / "site", lambda _done, _total: None)
+    results = table_of(read_page(home / "site" / "datasets" / "caviar.html"), "as printed")
+    cells = [cell.text for cell in row_of(results, "○ not run Initial weights, no training")]
+    assert cells[-1] == "harness run --plugin initial-weights --dataset caviar"
+    assert set(cells[:-1]) == {ABSENT}
+    assert row_of(results, "reproduced", "Baseline (HR)")[GAIN].text == "not run"
+    assert row_of(results, "published", "Baseline (HR & LR)")[TRIALS].text == (
+        "not run: harness run --plugin baseline-hr-lr --dataset caviar"
+    )
 
 
 def test_no_common_trial(store):
