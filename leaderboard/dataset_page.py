@@ -2,97 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
-from harness.definitions import METRICS, short_name
+from harness.definitions import METRICS
 from harness.specs import Cell, list_protocols, load_protocol
-from harness.store import ProtocolInfo, Row, ScoreView
-from harness.types import Interval, MetricSpec, Trial
-from leaderboard.estimates import Estimates, MetricAt
+from harness.store import ProtocolInfo
+from harness.types import MetricSpec
+from leaderboard.columns import Column, make_columns
+from leaderboard.estimates import Estimates
 from leaderboard.library import FLOOR, Library
 from leaderboard.published import Assumption, PublishedRow, assumptions, gather
-from leaderboard.wording import trials_in_words
-
-RANKS = (1, 5, 10, 20)
-MEANS = ("map_sum_precision@1", "map_trapezoid@1", "map_single@1", "minp@1")
+from leaderboard.reproduced import ReproducedRow, make_reproduced
 
 _SPECS = {spec.name: spec for spec in METRICS}
-
-GainStatus = Literal[
-    "compared", "reference", "not run", "other weights", "other trials", "not built in"
-]
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One metric of a table.
-
-    Attributes:
-        key: Its short name ("rank1"), which published cells share.
-        title: In the head of the table.
-        metric: The metric; None where only papers report it, under a definition we have not.
-    """
-
-    key: str
-    title: str
-    metric: MetricAt | None
-
-
-@dataclass(frozen=True, slots=True)
-class Delta:
-    """The distance to a published number.
-
-    Attributes:
-        value: Reproduced less published, a fraction.
-        source: Paper and table.
-    """
-
-    value: float
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
-class Gain:
-    """The difference of a row to the initial weights, at the headline metric's rank 1.
-
-    Attributes:
-        status: `compared`; `reference` for the initial weights themselves; or why there is none:
-            they were not run, run from other weights or over other trials only, or the headline
-            metric has no formula here.
-        interval: The paired difference, where it was compared.
-    """
-
-    status: GainStatus
-    interval: Interval | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ReproducedRow:
-    """A row of the store.
-
-    Attributes:
-        anchor: Its id in the page.
-        title: What tables call the method.
-        row: What the store has of it.
-        values: By column, the number with its interval.
-        deltas: By column, the distances to the published numbers of the same method.
-        gain: The difference to the initial weights.
-        trials: How much of the protocol was run, in words.
-        seconds: Training time of all its trials.
-        images: Images through the identity loss in all its trials.
-    """
-
-    anchor: str
-    title: str
-    row: Row
-    values: Mapping[str, Interval]
-    deltas: Mapping[str, Sequence[Delta]]
-    gain: Gain
-    trials: str
-    seconds: float
-    images: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,8 +142,10 @@ def _table(
     """Return the table of one protocol."""
     rows = [row for row in library.rows if row.protocol.id == labels.id]
     published = gather(cells, library.papers)
-    columns = _columns(labels.headline, published)
-    reproduced = [_reproduced(library, estimates, row, columns, (rows, published)) for row in rows]
+    columns = make_columns(labels.headline, published)
+    reproduced = [
+        make_reproduced(library, estimates, row, columns, (rows, published)) for row in rows
+    ]
     return ProtocolTable(
         anchor=f"protocol-{(labels.id or labels.key or 'none')[:12]}",
         key=labels.key,
@@ -233,89 +158,6 @@ def _table(
         assumptions=assumptions(cells, library.papers),
         has_floor=any(row.method == FLOOR for row in rows),
     )
-
-
-def _columns(headline: str | None, published: Sequence[PublishedRow]) -> list[Column]:
-    """Return our columns, then what only papers report."""
-    columns = []
-    if headline is not None:
-        ours = [MetricAt(headline, k) for k in RANKS] + [MetricAt(name, None) for name in MEANS]
-        columns = [_column(metric, headline) for metric in ours]
-    known = {column.key for column in columns}
-    theirs = dict.fromkeys(key for row in published for key in row.cells if key not in known)
-    return columns + [Column(key, _title_in_words(key), None) for key in theirs]
-
-
-def _column(metric: MetricAt, headline: str) -> Column:
-    key = short_name(metric.name, metric.k, headline)
-    title = _title_in_words(key) if metric.k else _SPECS[metric.name].title
-    return Column(key, title, metric)
-
-
-def _title_in_words(key: str) -> str:
-    """Return the title of a short name.
-
-    >>> _title_in_words("rank5"), _title_in_words("map_unknown")
-    ('rank-5', 'mAP, definition not stated')
-    """
-    if key == "map_unknown":
-        return "mAP, definition not stated"
-    return f"rank-{key[4:]}" if key.startswith("rank") else key.replace("_", " ")
-
-
-def _reproduced(
-    library: Library,
-    estimates: Estimates,
-    row: Row,
-    columns: Sequence[Column],
-    beside: tuple[Sequence[Row], Sequence[PublishedRow]],
-) -> ReproducedRow:
-    """Return a row of the store with all that stands in the table."""
-    rows, published = beside
-    scores = _scores(row)
-    ours = [(column.key, column.metric) for column in columns if column.metric is not None]
-    values = {key: estimates.of(scores, metric) for key, metric in ours}
-    same = [other for other in published if other.method == row.method]
-    trials = [Trial(score.split, score.seed) for score in scores]
-    return ReproducedRow(
-        anchor=f"row-{scores[0].id}",
-        title=library.method_title(row.method),
-        row=row,
-        values=values,
-        deltas={key: _deltas(value, key, same) for key, value in values.items()},
-        gain=_gain(estimates, row, rows),
-        trials=trials_in_words(trials, len(row.protocol.spec.get("splits", ()))),
-        seconds=sum(trial.fit.seconds for trial in row.trials),
-        images=sum(trial.fit.identity_images for trial in row.trials),
-    )
-
-
-def _deltas(ours: Interval, column: str, published: Sequence[PublishedRow]) -> list[Delta]:
-    theirs = [(row, row.cells[column].value) for row in published if column in row.cells]
-    return [
-        Delta(ours.value - value, f"{row.paper.name}, {row.source}")
-        for row, value in theirs
-        if ours.value is not None and value is not None
-    ]
-
-
-def _gain(estimates: Estimates, row: Row, rows: Sequence[Row]) -> Gain:
-    """Compare a row with the initial weights it started from."""
-    if row.method == FLOOR:
-        return Gain("reference")
-    floors = [other for other in rows if other.method == FLOOR]
-    if not floors:
-        return Gain("not run")
-    same_weights = [other for other in floors if _weights(other) == _weights(row)]
-    if not same_weights:
-        return Gain("other weights")
-    if row.protocol.headline not in _SPECS:
-        return Gain("not built in")
-    # Of several, the one that is most like the row: its input size comes with the recipe.
-    floor = min(same_weights, key=lambda other: (other.recipe != row.recipe, -len(other.trials)))
-    rank1 = MetricAt(row.protocol.headline, 1)
-    difference = estimates.difference(_scores(row), _scores(floor), rank1)
-    return Gain("other trials") if difference is None else Gain("compared", difference)
 
 
 def _grouped(published: Sequence[PublishedRow], reproduced: Sequence[ReproducedRow]) -> list[Group]:
@@ -338,11 +180,3 @@ def _grouped(published: Sequence[PublishedRow], reproduced: Sequence[ReproducedR
 def _methods_or_places(published: Sequence[PublishedRow]) -> list[str | int]:
     """Return for each row the method that reproduces it, or its place where there is none."""
     return [row.method or place for place, row in enumerate(published)]
-
-
-def _weights(row: Row) -> str:
-    return row.weights.sha256 or row.weights.name
-
-
-def _scores(row: Row) -> list[ScoreView]:
-    return [trial.score for trial in row.trials]

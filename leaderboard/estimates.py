@@ -68,8 +68,8 @@ class Estimates:
         """
         key = (metric, _ids(scores))
         if key not in self._known:
-            built_in = metric.name in _FORMULAS
-            compute = self._from_evidence if built_in else _from_stored_values
+            recompute = is_built_in(metric.name)
+            compute = self._from_evidence if recompute else _from_stored_values
             self._known[key] = compute(scores, metric)
         return self._known[key]
 
@@ -107,6 +107,11 @@ class Estimates:
             )
             for score in scores
         ]
+
+
+def is_built_in(metric: str) -> bool:
+    """Return whether the metric of that full name can be recomputed from evidence."""
+    return metric in _FORMULAS
 
 
 def stored_value(score: ScoreView, metric: MetricAt) -> float | None:

@@ -10,6 +10,7 @@ from harness.specs import load_paper
 from leaderboard.dataset_page import make_dataset
 from leaderboard.estimates import Estimates, MetricAt
 from leaderboard.library import read
+from leaderboard.render import Renderer
 from leaderboard.site import build
 from leaderboard.wording import ABSENT, percent, points
 from tests.leaderboard.conftest import HOSTILE, Built
@@ -235,3 +236,45 @@ def test_one_table_for_each_protocol(store):
     (foreign,) = [table for table in tables if table.key == "caviar-r4"]
     assert not foreign.published
     assert not any(foreign.reproduced[0].deltas.values())
+
+
+def test_what_papers_report_otherwise(store, home):
+    """Flagged numbers have their note; a mAP of unknown definition has a column of its own."""
+    library = read(store)
+    cells = [cell for cell in library.cells if cell.dataset == "caviar" and cell.row == "SING"]
+    doubtful = replace(cells[0], flag="suspicious", note="Printed twice.")
+    unclear = replace(cells[0], metric="map", ap="unknown", printed="30.3", value=0.303)
+    library = replace(library, cells=[doubtful, unclear])
+    page = make_dataset(library, Estimates(store), "caviar")
+    path = home / "caviar.html"
+    path.write_text(Renderer().render("dataset.html.j2", "datasets/caviar.html", page))
+    table = table_of(read_page(path), "as printed")
+    heads = [th.text for th in table.all("th") if th.attributes["scope"] == "col"]
+    cells_by_head = dict(zip(heads[1:], row_of(table, "SING"), strict=True))
+    assert cells_by_head["rank-1"].text == "33.5 suspicious"
+    assert cells_by_head["mAP, definition not stated"].text == "30.3"
+    assert cells_by_head["mAP, trapezoid"].text == ABSENT
+    assert "SING, rank1, 33.5: suspicious. Printed twice." in read_page(path).text
+
+
+def test_a_protocol_that_only_a_plugin_has(store):
+    """A paper may assume a protocol that is not shipped: its table has the published columns."""
+    library = read(store)
+    cells = [replace(c, protocol="theirs") for c in library.cells if c.dataset == "caviar"]
+    (table,) = make_dataset(replace(library, cells=cells), Estimates(store), "caviar").tables
+    assert (table.key, table.title, table.headline) == ("theirs", "theirs", None)
+    assert [column.key for column in table.columns] == ["rank1", "rank5", "rank10", "rank20"]
+
+
+def test_a_headline_that_is_not_built_in(store):
+    """Without its formula a headline metric has no gain; it is absent, not wrong."""
+    shelf = Shelf(store)
+    protocol = replace(CAVIAR, headline="theirs@1")
+    shelf.run("initial-weights", splits=(0,), protocol=protocol)
+    shelf.run("baseline-hr", splits=(0,), protocol=protocol)
+    (table,) = make_dataset(read(store), Estimates(store), "caviar").tables
+    (hr,) = [row for row in table.reproduced if row.row.method == "baseline-hr"]
+    assert hr.gain.status == "not built in"
+    assert hr.values["rank1"].value is None
+    assert hr.deltas["rank1"] == []
+    assert hr.values["minp"].value is not None

@@ -88,6 +88,26 @@ def test_cmc_by_definition(built):
     assert cmc(estimates, scores, "minp@1") == []
 
 
+def test_cmc_ends_where_the_gallery_does(store):
+    """Where a query has fewer than 20 identities to be found among, the curve is shorter."""
+    run_id = Shelf(store).run(splits=(0,))
+    (score,) = store.where_scores(run_id)
+    evidence = store.load_evidence(score.id)
+    small = ScoreDraft(
+        fit_id=score.fit_id,
+        protocol_id=score.protocol_id,
+        variant=replace(VARIANT, feature="other"),
+        seconds=0.1,
+        images=72,
+        evidence=replace(evidence, identities=np.minimum(evidence.identities, 7)),
+    )
+    store.add_score(small, run_id=run_id)
+    curve = cmc(Estimates(store), store.where_scores(run_id)[1:], "cmc_single@1")
+    assert [k for k, _ in curve] == list(range(1, 8))
+    page = make_run(store, read(store), Estimates(store), store.find_or_raise_run(run_id))
+    assert [outcome.variant.feature for outcome in page.outcomes] == ["v", "other"]
+
+
 def test_cmc_on_the_page(built):
     """The page has CMC at 20 ranks, and at rank 1 it is the headline number."""
     page = page_of(built, "hr")
@@ -216,6 +236,15 @@ def test_a_metric_of_a_plugin_has_no_interval(built):
     estimate = estimates.of(with_values, other)
     assert estimate.value == pytest.approx(0.3)
     assert (estimate.low, estimate.high) == (None, None)
+
+
+def test_before_the_first_score(store):
+    """A run whose trials have losses and no score yet shows the curves, and no protocol title."""
+    shelf = Shelf(store)
+    run_id = shelf.run(splits=(), finish=False, trials=(Trial(0, 1),))
+    page = make_run(store, read(store), Estimates(store), store.find_or_raise_run(run_id))
+    assert (page.protocol, page.fit, page.outcomes, page.sizes) == (None, None, [], [])
+    assert [row.trial for row in page.trials] == [Trial(0, 1)]
 
 
 def test_losses_that_were_not_finite_break_no_chart(store):
