@@ -74,7 +74,7 @@ _PAPER = {
 
 def _recipes(domains: int) -> dict[str, Recipe]:
     """Return the four recipes for a method that shows each image in `domains` resolutions."""
-    identities = 16 // domains  # so that a step has the same number of images
+    identities = 8 // domains  # so that a step has the same number of images
     recipes = (
         Recipe(
             name="smoke",
@@ -86,7 +86,7 @@ def _recipes(domains: int) -> dict[str, Recipe]:
                 "width": 48,
                 "base_width": 16,
                 "images": 4800,
-                "batch_identities": identities // 2,
+                "batch_identities": identities,
                 "lr": 3e-3,
                 "head_lr": 3e-3,
                 "gain": 0.2,
@@ -113,7 +113,7 @@ def _recipes(domains: int) -> dict[str, Recipe]:
             narrowed="60,000 images",
             values={
                 "images": 60000,
-                "batch_identities": identities,
+                "batch_identities": 2 * identities,
                 "gain": 0.2,
                 "brightness": 0.2,
             },
