@@ -123,17 +123,25 @@ class _Execution:
             return
         self.announced = True
         plan = self.plan
-        seconds = self.fitter.estimate(trial, self._filled_bank())
-        device = plan.device.describe()
         self.progress.notice(
             f"{plan.method.title} on {plan.dataset.card.title}, recipe {plan.recipe.name!r}"
             + (f" ({plan.narrowed})" if plan.narrowed else "")
             + f", from weights {plan.weights.name!r}."
         )
-        self.progress.notice(
-            f"{len(plan.trials)} trials of about {_duration(seconds)} of training each, "
-            f"{_duration(seconds * len(plan.trials))} in all, on {device['name']} in "
-            f"{device['precision']}."
+        self.progress.notice(self._expectation(trial))
+
+    def _expectation(self, trial: Trial) -> str:
+        """Say how many trials there are and how long they will train."""
+        count = len(self.plan.trials)
+        trials = f"{count} trial{'s' if count > 1 else ''}"
+        seconds = self.fitter.estimate(trial, self._filled_bank())
+        if not seconds:
+            return f"{trials} without training."
+        device = self.plan.device.describe()
+        each, total = _duration(seconds), _duration(seconds * count)
+        return (
+            f"{trials} of about {each} of training each, {total} in all, on {device['name']} "
+            f"in {device['precision']}."
         )
 
     def _filled_bank(self) -> ImageBank:

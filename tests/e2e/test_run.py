@@ -87,7 +87,7 @@ def test_table_for_people(harness):
     assert "95 % interval" in outcome.out
     assert "weights none" in outcome.out
     assert "16 of 64 channels" in outcome.out
-    assert "trials of about" in outcome.err
+    assert "1 trial of about" in outcome.err
 
 
 def test_bundle_carries_a_run_to_another_store(harness, tmp_path, monkeypatch):
