@@ -90,7 +90,7 @@ def harness(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
 @pytest.fixture(scope="session")
 def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Generate the embedded data set once for all tests, and return its folder."""
-    folder = tmp_path_factory.mktemp("generated") / SYNTHPED.rule
+    folder = tmp_path_factory.mktemp("generated") / str(SYNTHPED.rule)
     folder.mkdir()
     generate(folder)
     return folder

@@ -130,7 +130,7 @@ def _shown(kind: str, keys: list[str]) -> str:
 
 def imagenet_file() -> Path:
     """Return where torchvision keeps its ImageNet weights, there or not."""
-    name = IMAGENET.url.rsplit("/", 1)[-1]
+    name = str(IMAGENET.url).rsplit("/", 1)[-1]
     return Path(torch.hub.get_dir()) / "checkpoints" / name
 
 

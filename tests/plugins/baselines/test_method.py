@@ -22,6 +22,14 @@ from harness_baselines.method import (
 CONTEXT = FitContext(identities=6, images=48, cameras=2)
 
 
+def configured(key: str, recipe: str, *settings: str) -> BaselineConfig:
+    """Return the config of a method's recipe with some settings overridden."""
+    spec = load_plugins().method(key)
+    config = build_config(spec, spec.recipes[recipe], settings)
+    assert isinstance(config, BaselineConfig)
+    return config
+
+
 def narrow(**values):
     return BaselineConfig(base_width=4, height=32, width=16, **values)
 
@@ -196,11 +204,9 @@ def test_recipes_fit_their_config(key, name):
 @pytest.mark.parametrize("name", ["smoke", "quick", "standard"])
 def test_baselines_put_the_same_images_through_the_identity_loss(name):
     """The two baselines are compared at the same number of images, in batches of the same size."""
-    plugins = load_plugins()
     totals = []
     for key, kind in (("baseline-hr", BaselineHR), ("baseline-hr-lr", BaselineHRLR)):
-        spec = plugins.method(key)
-        config = build_config(spec, spec.recipes[name], ["base_width=4"])
+        config = configured(key, name, "base_width=4")
         (stage,) = kind(config, FitContext(identities=25, images=500, cameras=2)).stages()
         totals.append((stage.identity_images, stage.steps))
 
@@ -209,8 +215,7 @@ def test_baselines_put_the_same_images_through_the_identity_loss(name):
 
 def test_paper_recipe_has_the_steps_and_settings_of_the_authors_code():
     """`paper` runs 250,000 steps of SGD at a constant 1e-3 with weights 10 and 10 and margin 2."""
-    spec = load_plugins().method("baseline-hr-lr")
-    config = build_config(spec, spec.recipes["paper"], ["base_width=4"])
+    config = configured("baseline-hr-lr", "paper", "base_width=4")
     (stage,) = BaselineHRLR(config, CONTEXT).stages()
 
     assert stage.steps == 250_000
