@@ -14,12 +14,22 @@ from harness.data.manifest import content_hashes, manifest
 from harness.data.protocol import Protocol, leaked, resolve
 from harness.errors import UsageError, WeightsError
 from harness.loader import Registry
+from harness.loader import resolve as resolve_address
 from harness.models import InitialWeights, resolve_weights
 from harness.run.request import RunRequest, build_config, choose_recipe, describe_narrowing
 from harness.settings import Settings
 from harness.specs import load_protocol
 from harness.training import Device, choose_device
-from harness.types import DatasetSpec, MethodConfig, MethodSpec, Recipe, Record, Split, Trial
+from harness.types import (
+    DatasetSpec,
+    Method,
+    MethodConfig,
+    MethodSpec,
+    Recipe,
+    Record,
+    Split,
+    Trial,
+)
 
 
 @dataclass(frozen=True)
@@ -86,11 +96,7 @@ def make_plan(
     digest = manifest(dataset, records, _hashes(dataset, root, records, settings))
     protocol = resolve(load_protocol(dataset.protocol), records, digest)
     trials = choose_trials(request, recipe, len(protocol.spec.splits))
-    weights = resolve_weights(
-        request.weights or settings.weights,
-        base_width=config.base_width,
-        explicit=request.weights is not None,
-    )
+    weights = _choose_weights(request, method, config, settings)
     if weights.notice:
         announce(weights.notice)
     _refuse_leakage(weights, protocol, trials, dataset)
@@ -107,6 +113,20 @@ def make_plan(
         weights=weights,
         device=device,
         trials=trials,
+    )
+
+
+def _choose_weights(
+    request: RunRequest, method: MethodSpec, config: MethodConfig, settings: Settings
+) -> InitialWeights:
+    """Return the initial weights; none for a method that has nothing to load them into."""
+    factory: type[Method] = resolve_address(method.method, needed_by=f"method {method.key!r}")
+    if not factory.backbones:
+        return InitialWeights("none")
+    return resolve_weights(
+        request.weights or settings.weights,
+        base_width=config.base_width,
+        explicit=request.weights is not None,
     )
 
 

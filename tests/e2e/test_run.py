@@ -113,7 +113,7 @@ class Started:
         environment = {**os.environ, "HARNESS_CHECKPOINT_SECONDS": "0"}
         command = [sys.executable, "-c", "from harness.cli import main; main()", *TINY_RUN]
         self.process = subprocess.Popen(
-            [*command, "--set", "images=1920", "--json"],
+            [*command, "--set", "images=960", "--json"],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -140,7 +140,7 @@ def test_stopped_in_the_middle_it_resumes_to_the_same_numbers(harness, home, num
     assert started.process.returncode == code, err
     assert [run["status"] for run in harness("runs", "list", "--json").json] == ["interrupted"]
 
-    words = [*TINY_RUN, "--set", "images=1920", "--json"]
+    words = [*TINY_RUN, "--set", "images=960", "--json"]
     resumed = harness(*words).json
     anew = harness(*words, "--fresh").json
 
