@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sqlite3
 
 import pytest
 import torch
+from safetensors.torch import save_file
+
+from harness.nn import ResNet50
 
 TINY = [
     *("--recipe", "smoke", "--device", "cpu"),
@@ -93,6 +97,32 @@ def test_cuda_asked_for_and_absent(harness):
     assert outcome.code == 7
     assert "finds no CUDA device" in outcome.err
     assert "--device cpu" in outcome.err
+
+
+@pytest.mark.usefixtures("synthped")
+def test_weights_that_saw_the_test_identities_are_refused(harness, tmp_path):
+    """Weights that declare a test identity of the split among their own are refused."""
+    file = tmp_path / "leak.safetensors"
+    everyone = json.dumps([f"synthped:{pid}" for pid in range(1, 65)])
+    save_file(ResNet50(width=4).state_dict(), file, {"trained_on": everyone})
+    refused = harness(*run_words(), "--weights", str(file))
+    save_file(ResNet50(width=4).state_dict(), file, {"trained_on": json.dumps(["market1501:1"])})
+    accepted = harness(*run_words(), "--weights", str(file), "--json")
+
+    assert refused.code == 7
+    assert "trained on 32 of the test identities of split 0 of synthped" in refused.err
+    assert accepted.json["weights"] == "leak.safetensors"
+
+
+@pytest.mark.usefixtures("synthped")
+def test_weights_of_another_architecture_are_reported(harness, tmp_path):
+    """Weights that do not fit are refused with what is missing, unexpected or misshapen."""
+    file = tmp_path / "wide.safetensors"
+    save_file(ResNet50(width=8).state_dict(), file, {"trained_on": "[]"})
+    outcome = harness(*run_words(), "--weights", str(file))
+
+    assert outcome.code == 7
+    assert "of another shape (bn1.bias (8,) for (4,)" in " ".join(outcome.err.split())
 
 
 @pytest.mark.usefixtures("synthped")
