@@ -3,14 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # The demo keeps its results beside the checkout, away from your own.
-DEMO_HOME := $(CURDIR)/.harness
+DEMO_ENV := env -u HARNESS_DB -u HARNESS_DATA -u HARNESS_WEIGHTS HARNESS_HOME="$(CURDIR)/.harness"
 
 .PHONY: demo test lint format clean
 
 demo: $(VENV)/.installed
-	@HARNESS_HOME="$(DEMO_HOME)" $(BIN)/harness run --plugin initial-weights --dataset synthped --recipe smoke
-	@HARNESS_HOME="$(DEMO_HOME)" $(BIN)/harness run --plugin baseline-hr-lr --dataset synthped --recipe smoke
-	@HARNESS_HOME="$(DEMO_HOME)" $(BIN)/harness leaderboard build --out "$(CURDIR)/.harness/site"
+	@$(DEMO_ENV) $(BIN)/harness run --plugin initial-weights --dataset synthped --recipe smoke
+	@$(DEMO_ENV) $(BIN)/harness run --plugin baseline-hr-lr --dataset synthped --recipe smoke
+	@$(DEMO_ENV) $(BIN)/harness leaderboard build --out "$(CURDIR)/.harness/site"
 
 test: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -12,6 +12,7 @@
     │   └── WeightsError     7    weights are missing, of another shape, or leak
     ├── TrainingError        8    NaN, infinity, collapse
     ├── StoreError           9    the database is of another schema or cannot be used
+    ├── InternalError       70    a bug of the harness or of a plugin
     └── Interrupted         75    stopped by hand; the same command resumes
 
 Each carries two sentences: what is wrong, and what to do next. The command line prints both and
@@ -34,6 +35,7 @@ class HarnessError(Exception):
     """
 
     exit_code: ClassVar[int] = 2
+    run_id: str | None = None  # of the run that it ended, where there was one
 
     def __init__(self, what: str, next_step: str) -> None:
         super().__init__(f"{what} {next_step}")
@@ -120,6 +122,23 @@ class StoreError(HarnessError):
     """The database is of another schema, or cannot be read or written."""
 
     exit_code = 9
+
+
+class InternalError(HarnessError):
+    """A bug of the harness or of a plugin: an exception that nobody foresaw.
+
+    Args:
+        cause: The exception.
+    """
+
+    exit_code = 70
+
+    def __init__(self, cause: Exception) -> None:
+        reason = f"{type(cause).__name__}: {cause}".rstrip(": .")
+        super().__init__(
+            f"Something went wrong that should not: {reason}.",
+            "Run the same command with `harness --debug ...` for the traceback, and report it.",
+        )
 
 
 class Interrupted(HarnessError):

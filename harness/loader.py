@@ -13,6 +13,7 @@ silence, one that fails to import stops all the others, and a misspelt hook pass
 from __future__ import annotations
 
 import pkgutil
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
@@ -48,6 +49,7 @@ class PluginProblem:
 
     origin: Origin
     reason: str
+    traceback: str
 
 
 @dataclass
@@ -82,13 +84,15 @@ class Registry:
     def _find_or_raise(self, kind: str, known: Mapping[str, T], key: str, listing: str) -> T:
         if key in known:
             return known[key]
-        for problem in self.problems:
-            if key == problem.origin.name or key in problem.origin.target:
-                raise PluginError(
-                    f"The plugin {problem.origin} could not be loaded: {problem.reason}",
-                    "Run `harness plugins doctor` for the traceback, or uninstall it.",
-                )
-        raise UnknownName(kind, key, known, listing)
+        unknown = UnknownName(kind, key, known, listing)
+        if self.problems:  # one of them may be what was asked for: only its import could tell
+            broken = "; ".join(f"{p.origin}: {p.reason}" for p in self.problems)
+            raise PluginError(
+                f"There is no {kind} called {key!r} among the plugins that load, and these do not "
+                f"load: {broken}.",
+                f"Run `harness plugins doctor` for the traceback. {unknown.next_step}",
+            )
+        raise unknown
 
 
 def load_plugins() -> Registry:
@@ -146,7 +150,8 @@ def _load_one(registry: Registry, origin: Origin, entry: EntryPoint) -> None:
         manager.check_pending()
         collected = _collect(manager)
     except Exception as error:  # noqa: BLE001 - whatever a plugin raises is the plugin's problem
-        registry.problems.append(PluginProblem(origin, f"{type(error).__name__}: {error}"))
+        reason = f"{type(error).__name__}: {error}"
+        registry.problems.append(PluginProblem(origin, reason, traceback.format_exc()))
         return
     for kind, known, specs in (
         ("method", registry.methods, collected.methods),

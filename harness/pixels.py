@@ -44,7 +44,7 @@ def read_image(path: Path) -> Pixels:
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise DataError(
             f"{path} cannot be read as an image: {_reason(path, error)}.",
-            "Replace it by a good copy; `harness data check` names every file that differs.",
+            "Replace it by a good copy; `harness data check` names the first file that differs.",
         ) from error
 
 

@@ -49,11 +49,6 @@ class Settings:
         return cls(home, data, db, os.environ.get("HARNESS_WEIGHTS") or "auto", _positive(seconds))
 
     @property
-    def artifacts(self) -> Path:
-        """Files by SHA-256: models, features, pictures."""
-        return self.home / "artifacts"
-
-    @property
     def checkpoints(self) -> Path:
         """One folder for each fit that is under way."""
         return self.home / "checkpoints"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from harness.definitions import METRICS, short_name
 from harness.store import FitView, ProtocolInfo, RunView, ScoreView, Store
-from harness.store.scrub import scrub
+from harness.store.scrub import scrub, scrub_command
 from harness.types import Interval, Trial, Variant
 from leaderboard.chart import Chart, draw
 from leaderboard.estimates import Estimates, MetricAt, stored_value
@@ -142,7 +142,7 @@ def make_run(store: Store, library: Library, estimates: Estimates, run: RunView)
     fit = fits[-1] if fits else None
     return RunPage(
         run=run,
-        command=shlex.join(scrub(list(run.argv))),
+        command=shlex.join(scrub_command(run.argv)),
         error=scrub(run.error),
         title=library.method_title(run.method),
         protocol=protocol,

@@ -81,6 +81,13 @@ def test_broken_plugin_is_fatal_for_who_asks(install):
         load_plugins().method("broken")
 
 
+def test_unknown_key_beside_a_broken_plugin_names_it(install):
+    """A key that nobody has may be the broken plugin's: it is named, with the nearest key."""
+    install("reid-broken", "broken", "raise RuntimeError('no CUDA')")
+    with pytest.raises(PluginError, match=r"'intcat'.*broken \(reid-broken 1\.0\).*doctor"):
+        load_plugins().method("intcat")
+
+
 def test_two_distributions_with_one_name(install):
     """Two plugins of one name are refused, and both distributions are named."""
     install("reid-a", "same", METHOD.format(key="a"))

@@ -10,13 +10,12 @@ import sys
 from importlib.metadata import entry_points
 from typing import Annotated
 
-import click
 import typer
 
 from harness import __version__
 from harness.cli import data, doctor, papers, plugins, run, runs, store
 from harness.cli.console import stderr
-from harness.errors import HarnessError, Interrupted
+from harness.errors import HarnessError, InternalError, Interrupted
 from harness.hookspecs import COMMAND_GROUP
 
 app = typer.Typer(
@@ -75,22 +74,37 @@ def main() -> None:
 
 
 def _exit_code(*, debug: bool) -> int:
+    """Run the command and return its exit code; typer ends its own errors with SystemExit."""
     try:
-        code = app(standalone_mode=False)
+        app()
     except HarnessError as error:
         if debug:
             stderr.print_exception()
         _print_error(error)
         return error.exit_code
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        stderr.print("Stopped.", style="yellow")
-        return Interrupted.exit_code
+    except SystemExit as end:
+        return Interrupted.exit_code if _was_interrupted(end) else _code_of(end)
     except BrokenPipeError:
         return 0
-    return code if isinstance(code, int) else 0
+    except Exception as error:  # noqa: BLE001 - a bug is told in a sentence, too
+        if debug:
+            stderr.print_exception()
+        _print_error(InternalError(error))
+        return InternalError.exit_code
+    return 0
+
+
+def _was_interrupted(end: BaseException | None) -> bool:
+    """Say whether Ctrl-C is what ended the command."""
+    while end is not None:
+        if isinstance(end, KeyboardInterrupt):
+            return True
+        end = end.__context__
+    return False
+
+
+def _code_of(end: SystemExit) -> int:
+    return end.code if isinstance(end.code, int) else int(end.code is not None)
 
 
 def _print_error(error: HarnessError) -> None:

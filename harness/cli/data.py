@@ -45,6 +45,9 @@ def list_datasets(as_json: AsJson = False) -> None:
             escape(place),
         )
     stdout.print(table)
+    for row in rows:
+        if not row["folder"] and not row["generated"]:
+            stdout.print(f"[bold]{row['key']}[/]: {escape(row['how_to_get'])}")
 
 
 @app.command("add")
@@ -110,6 +113,8 @@ def _listed(spec: DatasetSpec, settings: Settings) -> dict[str, Any]:
         "expected": spec.card.expected.model_dump(),
         "folder": str(folder) if folder else None,
         "how_to_get": spec.card.how_to_get,
+        "licence": spec.card.licence,
+        "citation": spec.card.citation,
         "notes": list(spec.card.notes),
     }
 

@@ -94,7 +94,11 @@ def _look_at_data(settings: Settings) -> list[Finding]:
     from harness.loader import load_plugins
 
     findings = []
-    for spec in load_plugins().datasets.values():
+    try:
+        specs = load_plugins().datasets.values()
+    except HarnessError:
+        return []  # told by _look_at_plugins
+    for spec in specs:
         if spec.generate is not None:
             findings.append(Finding(f"data set {spec.key}", "ok", "generated when first used"))
             continue

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table as Grid
 
 from harness.cli.console import emit_json, stdout
-from harness.errors import PluginError, UnknownName
+from harness.errors import UnknownName
 from harness.loader import load_plugins
 
 if TYPE_CHECKING:
@@ -66,19 +66,9 @@ def show(
 
 
 def _papers() -> dict[str, PaperSpec]:
-    """Return the papers that ship with the harness and those of plugins, by key."""
-    from harness.specs import list_papers, load_paper, parse_paper
+    from harness.specs import all_papers
 
-    papers = {key: load_paper(key) for key in list_papers()}
-    for text in load_plugins().papers:
-        paper = parse_paper(text, "a plugin's paper")
-        if paper.key in papers:
-            raise PluginError(
-                f"A plugin brings a paper {paper.key!r}, which is there already.",
-                "Give it another key, or uninstall the plugin.",
-            )
-        papers[paper.key] = paper
-    return papers
+    return all_papers(load_plugins().papers)
 
 
 def _listed(paper: PaperSpec) -> dict[str, Any]:

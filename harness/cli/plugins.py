@@ -24,7 +24,7 @@ def list_plugins(as_json: AsJson = False) -> None:
     registry = load_plugins()
     rows = _rows(registry)
     if as_json:
-        emit_json(rows)
+        emit_json([row | _settings_of(registry, row["kind"], row["key"]) for row in rows])
         return
     table = Table("kind", "key", "what", "recipes", "from")
     for row in rows:
@@ -54,6 +54,19 @@ def _rows(registry: Registry) -> list[dict[str, Any]]:
     ]
 
 
+def _settings_of(registry: Registry, kind: str, key: str) -> dict[str, Any]:
+    """Return what `--set` can change of a method: each key with its default and meaning."""
+    if kind != "method":
+        return {}
+    fields = registry.methods[key].config.model_fields
+    return {
+        "settings": {
+            name: {"default": field.default, "description": field.description}
+            for name, field in fields.items()
+        }
+    }
+
+
 @app.command("doctor")
 def doctor(as_json: AsJson = False) -> None:
     """Say of each plugin whether it loads, and what it brings; exits with 3 if one does not.
@@ -66,7 +79,12 @@ def doctor(as_json: AsJson = False) -> None:
             {
                 "loaded": [str(origin) for origin in registry.loaded],
                 "problems": [
-                    {"plugin": str(p.origin), "target": p.origin.target, "reason": p.reason}
+                    {
+                        "plugin": str(p.origin),
+                        "target": p.origin.target,
+                        "reason": p.reason,
+                        "traceback": p.traceback,
+                    }
                     for p in registry.problems
                 ],
             }
@@ -83,5 +101,5 @@ def _print_health(registry: Registry) -> None:
         stdout.print(f"[green]ok[/]      {origin}: {', '.join(keys) or 'brings nothing'}")
     for problem in registry.problems:
         stdout.print(f"[red]broken[/]  {problem.origin}, imported from {problem.origin.target}")
-        stdout.print(f"        {problem.reason}", markup=False)
+        stdout.print(problem.traceback, markup=False, highlight=False, end="")
         stdout.print(f"        Reinstall it, or `pip uninstall {problem.origin.distribution}`.")

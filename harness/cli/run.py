@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
 from harness.cli.console import emit_json, stderr, stdout
+from harness.errors import HarnessError, Interrupted
 
 if TYPE_CHECKING:
     from harness.run.report import ReportedMetric, RunReport
@@ -64,11 +65,28 @@ def run(
         precision=precision,
         fresh=fresh,
     )
-    report = execute(request, stderr)
+    try:
+        report = execute(request, stderr)
+    except HarnessError as error:
+        if as_json:
+            emit_json(_unfinished(error))
+        raise
     if as_json:
         emit_json(report.as_json())
     else:
         _print_report(report)
+
+
+def _unfinished(error: HarnessError) -> dict[str, Any]:
+    """Return the JSON of a run without numbers: it failed, or it can be resumed."""
+    return {
+        "run_id": error.run_id,
+        "status": "interrupted" if isinstance(error, Interrupted) else "failed",
+        "protocol_id": None,
+        "metrics": {},
+        "error": str(error),
+        "exit_code": error.exit_code,
+    }
 
 
 def _print_report(report: RunReport) -> None:

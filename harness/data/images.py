@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from harness.pixels import SMALLEST_SIDE, degrade, read_image, resize
+from harness.specs.protocol import Down
 from harness.types import Record
 
 Pixels = npt.NDArray[np.uint8]
@@ -31,6 +32,7 @@ class ImageBank:
         root: The data set's folder.
         records: Whose images; one file may serve several records.
         size: Height and width of the network's input [pixels].
+        down: The filter that degrades.
         cache_bytes: Room for resized images.
     """
 
@@ -40,9 +42,11 @@ class ImageBank:
         records: Sequence[Record],
         size: tuple[int, int],
         *,
+        down: Down = "bicubic",
         cache_bytes: int = CACHE_BYTES,
     ) -> None:
         self.size = size
+        self._down = down
         self._root = root
         self._paths = sorted({record.path for record in records})
         self._native: dict[str, Pixels] = {}
@@ -69,7 +73,7 @@ class ImageBank:
     def native_size(self, record: Record) -> tuple[int, int]:
         """Return height and width of a record's image as it is given to the method [pixels]."""
         height, width = self._native[record.path].shape[:2]
-        rate = record.r if record.r is not None else 1
+        rate = record.r or 1
         return max(1, round(height / rate)), max(1, round(width / rate))
 
     def batch(self, records: Sequence[Record], rates: Sequence[int] | None = None) -> Tensor:
@@ -77,15 +81,16 @@ class ImageBank:
 
         Args:
             records: Which images. One whose `r` is 2 or more is degraded by it.
-            rates: A down-sampling rate for each image in place of the record's own, for training
-                copies; one that would leave less than 4 pixels on a side is lowered.
+            rates: A down-sampling rate for each image, in place of the record's own.
         """
-        if rates is None:
-            given = [record.r if record.r is not None else 1 for record in records]
-        else:
-            pairs = zip(records, rates, strict=True)
-            given = [min(rate, self._largest_rate(record.path)) for record, rate in pairs]
-        return torch.stack([self._at_size(r.path, g) for r, g in zip(records, given, strict=True)])
+        given = [record.r or 1 for record in records] if rates is None else rates
+        pairs = zip(records, given, strict=True)
+        return torch.stack([self._at_size(record.path, rate) for record, rate in pairs])
+
+    def possible_rates(self, records: Sequence[Record], rates: Sequence[int]) -> list[int]:
+        """Return the rates, each lowered where it would leave less than 4 pixels on a side."""
+        pairs = zip(records, rates, strict=True)
+        return [min(rate, self._largest_rate(record.path)) for record, rate in pairs]
 
     def _largest_rate(self, path: str) -> int:
         smallest = int(min(self._native[path].shape[:2]))
@@ -95,7 +100,7 @@ class ImageBank:
         key = (path, rate)
         if key in self._resized:
             return self._resized[key]
-        image = resize(degrade(self._native[path], rate), *self.size)
+        image = resize(degrade(self._native[path], rate, down=self._down), *self.size)
         tensor = torch.from_numpy(image).permute(2, 0, 1).contiguous()
         if len(self._resized) < self._room:
             self._resized[key] = tensor

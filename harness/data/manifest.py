@@ -10,6 +10,7 @@ from pathlib import Path
 from harness.data.jsonfile import read_json, write_json
 from harness.errors import DataError
 from harness.settings import Settings
+from harness.specs import load_hashes
 from harness.types import DatasetSpec
 from harness.types.data import Records
 
@@ -68,6 +69,26 @@ def content_hashes(
     return {path: str(entry[2]) for path, entry in current.items()}
 
 
+def find_difference(spec: DatasetSpec, records: Records, hashes: Mapping[str, str]) -> str | None:
+    """Return a sentence on how the files that are used differ from the original, or None.
+
+    Args:
+        spec: The data set; one without a list of hashes is compared by its count only.
+        records: Its records.
+        hashes: SHA-256 by `Record.path`.
+    """
+    images = spec.card.expected.images
+    if len(records) != images:
+        return f"This copy of {spec.key} has {len(records):,} of {images:,} images."
+    if spec.card.hashes is None:
+        return None
+    expected = load_hashes(spec.card.hashes)
+    changed = sorted(path for path, found in hashes.items() if expected.get(path) != found)
+    if changed:
+        return f"{len(changed)} files of {spec.key} differ from the original, {changed[0]} first."
+    return None
+
+
 def file_hash(path: Path) -> str:
     """Return the SHA-256 of a file.
 
@@ -92,5 +113,5 @@ def _stamp(path: Path) -> tuple[int, int]:
 def _unreadable(path: Path, error: OSError) -> DataError:
     return DataError(
         f"{path} cannot be read: {error.strerror}.",
-        "Replace it by a good copy; `harness data check` names every file that differs.",
+        "Replace it by a good copy; `harness data check` names the first file that differs.",
     )

@@ -28,6 +28,7 @@ from harness.errors import WeightsError
 DOWNLOAD_TIMEOUT = 5.0  # [s]; then `auto` goes on without ImageNet weights
 FULL_WIDTH = 64
 IMAGENET = ResNet50_Weights.IMAGENET1K_V1
+UNREADABLE = (SafetensorError, pickle.UnpicklingError, RuntimeError, OSError, ValueError, EOFError)
 SHOWN = 5  # keys of each kind in a report
 
 
@@ -142,7 +143,7 @@ def _imagenet() -> InitialWeights:
     try:
         with redirect_stdout(sys.stderr):  # torch.hub announces downloads on standard output
             state = IMAGENET.get_state_dict(progress=False, check_hash=True)
-    except (URLError, OSError, RuntimeError) as error:
+    except (URLError, OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         raise WeightsError(
             f"ImageNet weights are neither cached nor downloadable ({error}).",
             f"Put them at {cached}, or give `--weights FILE` or `--weights none`.",
@@ -167,21 +168,21 @@ def _from_file(path: Path) -> InitialWeights:
         )
     try:
         state, metadata = _read(path)
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, OSError, ValueError) as error:
+        trained_on = _declared(metadata)
+    except UNREADABLE as error:
         raise WeightsError(
             f"{path} is not a weight file that can be read safely ({error}).",
             "Give a .safetensors file, or a .pth file that holds only tensors.",
         ) from error
-    declared = metadata.get("trained_on")
     return InitialWeights(
         path.name,
         state,
         sha256=_sha256(path),
         source=metadata.get("source"),
         licence=metadata.get("licence"),
-        trained_on=tuple(json.loads(declared)) if declared is not None else None,
+        trained_on=trained_on,
         notice=None
-        if declared is not None
+        if trained_on is not None
         else f"{path.name} does not declare what identities it was trained on; the row says so.",
     )
 
@@ -191,8 +192,20 @@ def _read(path: Path) -> tuple[Mapping[str, Tensor], Mapping[str, str]]:
         with safe_open(path, "pt") as file:
             return {k: file.get_tensor(k) for k in file.keys()}, file.metadata() or {}  # noqa: SIM118
     state = torch.load(path, map_location="cpu", weights_only=True)
+    if not isinstance(state, dict):
+        raise ValueError(f"it holds a {type(state).__name__}, not tensors by name")
     state = state.get("state_dict", state)
     return {k: v for k, v in state.items() if isinstance(v, Tensor)}, {}
+
+
+def _declared(metadata: Mapping[str, str]) -> tuple[str, ...] | None:
+    """Return the identities that the file says it has seen, or None where it says nothing."""
+    if "trained_on" not in metadata:
+        return None
+    listed = json.loads(metadata["trained_on"])
+    if not isinstance(listed, list) or not all(isinstance(entry, str) for entry in listed):
+        raise ValueError("`trained_on` is no list of dataset:pid")
+    return tuple(listed)
 
 
 def _sha256(path: Path) -> str:

@@ -66,9 +66,10 @@ def _version(package: str) -> str | None:
 
 def _git_state(folder: Path) -> dict[str, Any] | None:
     """Return commit and whether files differ from it, or None outside a checkout."""
+    top = _git(folder, "rev-parse", "--show-toplevel")
     commit = _git(folder, "rev-parse", "HEAD")
-    if commit is None:
-        return None
+    if commit is None or top is None or Path(top).resolve() != folder.resolve():
+        return None  # no checkout, or somebody else's around an installed copy
     changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
     return {"commit": commit, "dirty": bool(changed)}
 

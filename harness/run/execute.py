@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from rich.console import Console
 
 from harness.data.images import ImageBank
-from harness.errors import HarnessError, Interrupted
+from harness.errors import HarnessError, InternalError, Interrupted
 from harness.loader import Registry, load_plugins
 from harness.run.environment import describe_environment
 from harness.run.fit import Fitter
@@ -65,13 +65,18 @@ class _Execution:
             self.store.begin_run(draft)
             try:
                 results = [self._trial(draft.id, i) for i in range(len(self.plan.trials))]
-            except Interrupted:
+            except Interrupted as error:
+                error.run_id = draft.id
                 raise  # the run stays `running` with a free lock, which reads as interrupted
             except HarnessError as error:
+                error.run_id = draft.id
                 self.store.finish_run(draft.id, status="failed", error=str(error))
                 raise
+            except Exception as error:
+                self.store.finish_run(draft.id, status="failed", error=str(InternalError(error)))
+                raise
             self.store.finish_run(draft.id, status="done")
-        return make_report(draft.id, self.plan, results, tuple(self.registry.metrics.values()))
+        return make_report(draft.id, self.plan, results, self.registry)
 
     def _trial(self, run_id: str, index: int) -> TrialResult:
         """Fit and score one trial, or find both done."""
@@ -132,7 +137,8 @@ class _Execution:
 
     def _expectation(self, trial: Trial) -> str:
         """Say how many trials there are and how long they will train."""
-        count = len(self.plan.trials)
+        missing = [t for t in self.plan.trials if self.fitter.find_done(t) is None]
+        count = len(self.plan.trials) if self.plan.request.fresh else len(missing)
         trials = f"{count} trial{'s' if count > 1 else ''}"
         seconds = self.fitter.estimate(trial, self._filled_bank())
         if not seconds:
@@ -148,7 +154,7 @@ class _Execution:
         """Return the decoded images of all trials, decoding them at the first call."""
         if self.bank is None:
             size = (self.plan.config.height, self.plan.config.width)
-            self.bank = ImageBank(self.plan.root, self._records(), size)
+            self.bank = ImageBank(self.plan.root, self._records(), size, down=self.plan.down)
             with self.progress.bar("Decoding images", self.bank.files) as advance:
                 self.bank.fill(advance)
         return self.bank

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from harness.data.images import ImageBank
-from harness.errors import TrainingError, WeightsError
+from harness.errors import Interrupted, TrainingError, WeightsError
 from harness.loader import Origin, resolve
 from harness.models import load_backbone, load_model, save_model
 from harness.run.environment import describe_environment, describe_provenance
@@ -42,8 +44,7 @@ class Fitter:
 
     def find_done(self, trial: Trial) -> FitView | None:
         """Return the newest done fit of a trial, or None."""
-        fit = self.store.find_fit(fit_key(self.plan, trial))
-        return fit if fit is not None and fit.status == "done" else None
+        return self.store.find_done_fit(fit_key(self.plan, trial))
 
     def begin(self, trial: Trial) -> FitView:
         """Return the fit to train: one that was interrupted, or a new one."""
@@ -79,6 +80,11 @@ class Fitter:
                 watch.close()
             self.store.finish_fit(fit.id, self._outcome(fit, summary, method))
             shutil.rmtree(place.folder, ignore_errors=True)
+        if stop.requested:
+            raise Interrupted(
+                "Stopped after the last step; the fit is stored.",
+                "The same command, without --fresh, goes on from there.",
+            )
         return method
 
     def restore(self, fit: FitView, trial: Trial) -> Method:
@@ -91,7 +97,7 @@ class Fitter:
         if fit.model_sha256 is not None:
             load_model(method.networks, self._model_file(fit.model_sha256))
         for network in method.networks.values():
-            network.to(self.plan.device.torch)
+            network.to(self.plan.device.torch).to(memory_format=torch.channels_last)
         return method
 
     def build(self, trial: Trial) -> Method:

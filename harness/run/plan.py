@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.data.catalogue import load
-from harness.data.manifest import content_hashes, manifest
+from harness.data.manifest import content_hashes, find_difference, manifest
 from harness.data.protocol import Protocol, leaked, resolve
 from harness.errors import UsageError, WeightsError
 from harness.loader import Registry
@@ -18,7 +18,7 @@ from harness.loader import resolve as resolve_address
 from harness.models import InitialWeights, resolve_weights
 from harness.run.request import RunRequest, build_config, choose_recipe, describe_narrowing
 from harness.settings import Settings
-from harness.specs import load_protocol
+from harness.specs import Down, load_protocol
 from harness.training import Device, choose_device
 from harness.types import (
     DatasetSpec,
@@ -26,7 +26,6 @@ from harness.types import (
     MethodConfig,
     MethodSpec,
     Recipe,
-    Record,
     Split,
     Trial,
 )
@@ -42,6 +41,7 @@ class RunPlan:
         dataset: The data set's spec.
         root: Where its images are.
         manifest: The hash of what is there.
+        original: Whether it is, byte for byte, what the data set's card describes.
         protocol: Applied to its records.
         recipe: The training configuration by name.
         config: The method's settings.
@@ -56,6 +56,7 @@ class RunPlan:
     dataset: DatasetSpec
     root: Path
     manifest: str
+    original: bool
     protocol: Protocol
     recipe: Recipe
     config: MethodConfig
@@ -63,6 +64,12 @@ class RunPlan:
     weights: InitialWeights
     device: Device
     trials: Sequence[Trial]
+
+    @property
+    def down(self) -> Down:
+        """The filter that degrades: the protocol's, or bicubic (D-LR) where it degrades nothing."""
+        degradation = self.protocol.spec.degradation
+        return degradation.down if degradation else "bicubic"
 
     def split(self, trial: Trial) -> Split:
         """Return the records of a trial."""
@@ -93,7 +100,11 @@ def make_plan(
     config = build_config(method, recipe, request.settings)
     device = choose_device(request.device, request.precision)
     root, records = load(dataset, settings, announce)
-    digest = manifest(dataset, records, _hashes(dataset, root, records, settings))
+    hashes = {} if dataset.rule else content_hashes(root, records, settings)
+    difference = find_difference(dataset, records, hashes)
+    if difference:
+        announce(f"{difference} The numbers are not set beside published ones.")
+    digest = manifest(dataset, records, hashes)
     protocol = resolve(load_protocol(dataset.protocol), records, digest)
     trials = choose_trials(request, recipe, len(protocol.spec.splits))
     weights = _choose_weights(request, method, config, settings)
@@ -106,6 +117,7 @@ def make_plan(
         dataset=dataset,
         root=root,
         manifest=digest,
+        original=difference is None,
         protocol=protocol,
         recipe=recipe,
         config=config,
@@ -179,12 +191,6 @@ def fit_seed(trial: Trial) -> int:
 
 def _digest(value: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
-
-
-def _hashes(
-    dataset: DatasetSpec, root: Path, records: Sequence[Record], settings: Settings
-) -> Mapping[str, str]:
-    return {} if dataset.rule else content_hashes(root, records, settings)
 
 
 def _refuse_leakage(

@@ -10,8 +10,9 @@ import numpy as np
 
 from harness.definitions import short_name
 from harness.definitions.measure import measure
+from harness.loader import Registry
 from harness.run.plan import RunPlan
-from harness.specs import Cell, list_papers, load_paper
+from harness.specs import Cell, all_papers
 from harness.stats.intervals import PerQuery, interval
 from harness.store import FitView, MetricValue
 from harness.types import Evidence, Interval, MetricInput, MetricSpec, Trial
@@ -118,13 +119,13 @@ class RunReport:
 
 
 def make_report(
-    run_id: str, plan: RunPlan, trials: Sequence[TrialResult], metrics: Sequence[MetricSpec]
+    run_id: str, plan: RunPlan, trials: Sequence[TrialResult], registry: Registry
 ) -> RunReport:
     """Return the report of a run: every metric of input COUNTS, with its interval."""
-    published = published_cells(plan.method.key, plan.dataset.key)
+    published = published_cells(plan, registry) if plan.original else {}
     headline = plan.protocol.spec.headline
     reported = []
-    for spec in metrics:
+    for spec in registry.metrics.values():
         if spec.input is not MetricInput.COUNTS:
             continue
         for k in spec.ranks or (None,):
@@ -141,13 +142,14 @@ def make_report(
     return RunReport(run_id, plan, trials, reported)
 
 
-def published_cells(method: str, dataset: str) -> dict[str, Cell]:
-    """Return the published numbers that a method reproduces on a data set, by short name."""
-    cells = (cell for key in list_papers() for cell in load_paper(key).cells())
+def published_cells(plan: RunPlan, registry: Registry) -> dict[str, Cell]:
+    """Return the published numbers that the run reproduces, by short name."""
+    cells = (cell for paper in all_papers(registry.papers).values() for cell in paper.cells())
+    wanted = (plan.method.key, plan.dataset.key)
     return {
         cell.metric: cell
         for cell in cells
-        if cell.method == method and cell.dataset == dataset and cell.value is not None
+        if (cell.method, cell.dataset) == wanted and cell.value is not None
     }
 
 

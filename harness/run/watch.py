@@ -15,13 +15,13 @@ POINTS = 200  # of each loss of each stage that are kept
 class FitWatch:
     """An observer of the trainer.
 
-    Losses are handed over only when the trainer has written a checkpoint, or at the end, so that a
-    resumed fit does not leave the same step twice.
+    Losses are handed over before each checkpoint and at the end; what a resumed fit reports again
+    replaces what was stored of the same steps.
 
     Args:
         title: Of the bar.
         progress: Where to draw it.
-        record: Takes the losses that are safe.
+        record: Takes the losses, and replaces those of the same steps.
     """
 
     def __init__(
@@ -48,12 +48,12 @@ class FitWatch:
         if step % every == 0 or step in (1, stage.steps):
             self._pending += [Loss(stage.name, step, n, value) for n, value in losses.items()]
 
-    def checkpoint_written(self) -> None:
-        """Hand over what the checkpoint covers."""
+    def before_checkpoint(self) -> None:
+        """Hand over what the checkpoint will cover."""
         self._record(self._pending)
         self._pending = []
 
     def close(self) -> None:
         """Remove the bar and hand over the rest."""
         self._bar.close()
-        self.checkpoint_written()
+        self.before_checkpoint()

@@ -5,6 +5,7 @@ Nothing here looks at images or at results.
 
 from harness.specs.folder import specs_folder
 from harness.specs.hashes import load_hashes
+from harness.specs.library import all_papers
 from harness.specs.paper import (
     Assumed,
     Cell,
@@ -41,6 +42,7 @@ __all__ = [
     "Source",
     "SplitLists",
     "Table",
+    "all_papers",
     "list_papers",
     "list_protocols",
     "load_hashes",

@@ -44,7 +44,7 @@ def export(session: Session, run_ids: Sequence[str]) -> Iterator[str]:
         if run.status not in _ENDED:
             raise UsageError(
                 f"Run {run.id} has not ended, and cannot be exported.",
-                "Let the same command finish it, or name other runs.",
+                "Leave it out: a bundle holds runs that have ended.",
             )
     created = max((run.finished or "" for run in runs), default="")
     yield _dump({"type": "header", "format": FORMAT, "version": VERSION, "created": created})

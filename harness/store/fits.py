@@ -26,6 +26,13 @@ def find_fit(session: Session, locks: Locks, key: str, repeat: int | None) -> Fi
     return None if row is None else fit_view(row, locks)
 
 
+def find_done_fit(session: Session, locks: Locks, key: str) -> FitView | None:
+    """Return the newest done fit of a key."""
+    query = select(models.Fit).where(models.Fit.key == key, models.Fit.status == "done")
+    row = session.scalar(query.order_by(models.Fit.created.desc(), models.Fit.repeat.desc()))
+    return None if row is None else fit_view(row, locks)
+
+
 def begin_fit(session: Session, locks: Locks, draft: FitDraft) -> FitView:
     """Store a fit as planned, or return the one that has its key and repeat."""
     known = find_fit(session, locks, draft.key, draft.repeat)

@@ -20,7 +20,7 @@ from harness.store import models
 from harness.store.drafts import Loss
 from harness.store.models import Packed
 from harness.store.scores import LABELS
-from harness.store.scrub import scrub
+from harness.store.scrub import scrub, scrub_command
 
 TABLES: Mapping[str, type[models.Base]] = {
     "protocol": models.Protocol,
@@ -96,6 +96,8 @@ def _exported(column: ColumnElement[Any], value: Any) -> Any:
         return _pack(value)
     if isinstance(column.type, LargeBinary):
         return None if value is None else base64.b64encode(value).decode()
+    if column.name == "argv":
+        return scrub_command(value)
     if isinstance(column.type, JSON | Text):
         return scrub(value)
     return value

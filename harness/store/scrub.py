@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from typing import Any
 
 _TAIL = r"[^\s'\"<>|;:,()\[\]{}]"
@@ -14,6 +15,7 @@ _PASSWORD = re.compile(r"(?<=://)[^/@\s]+@")
 _LOCAL_URL = re.compile(rf"(\w+://)/+(?:[^\s/'\"]+/)+(?={_TAIL})")
 _OTHERS_HOME = re.compile(rf"(?<![\w.~/])/(?:home|Users)/[^/\s'\":;,]+/?(?!{_TAIL})")
 _POSIX = re.compile(rf"(?<![\w.~/])~?/(?!/){_TAIL}+")
+_PATH_WORD = re.compile(r"(|--?[\w-]+=)(~?/.+|[A-Za-z]:[\\/].+)", re.DOTALL)
 _WINDOWS = re.compile(rf"(?<!\w)[A-Za-z]:[\\/](?!/){_TAIL}+")
 
 
@@ -26,6 +28,16 @@ def scrub(value: Any) -> Any:
     if isinstance(value, list):
         return [scrub(inner) for inner in value]
     return value
+
+
+def scrub_command(argv: Sequence[str]) -> list[str]:
+    """Return a command line in which a word, or a value after `=`, that is a path is its name."""
+    return [_scrub_text(_name_of(word)) for word in argv]
+
+
+def _name_of(word: str) -> str:
+    path = _PATH_WORD.fullmatch(word)
+    return path[1] + re.split(r"[\\/]", path[2].rstrip("\\/"))[-1] if path else word
 
 
 def _scrub_text(text: str) -> str:

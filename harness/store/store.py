@@ -125,6 +125,11 @@ class Store:
         with self._database.reading() as session:
             return fits.find_fit(session, self.locks, key, repeat)
 
+    def find_done_fit(self, key: str) -> FitView | None:
+        """Return the newest done fit of a key, whatever became of newer ones."""
+        with self._database.reading() as session:
+            return fits.find_done_fit(session, self.locks, key)
+
     def begin_fit(self, draft: FitDraft) -> FitView:
         """Store a fit as planned, or return the one that has its key and repeat.
 

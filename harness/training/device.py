@@ -66,6 +66,7 @@ def choose_device(device: str, precision: str) -> Device:
         )
     use_cpu = device == "cpu" or not torch.cuda.is_available()
     resolved = _resolve_precision(precision, use_cpu=use_cpu)
+    torch.backends.cudnn.allow_tf32 = False  # float32 in a row means float32
     AcceleratorState._reset_state(reset_partial_state=True)
     return Device(Accelerator(cpu=use_cpu, mixed_precision=_MIXED[resolved]), resolved)
 
@@ -84,7 +85,9 @@ def _resolve_precision(precision: str, *, use_cpu: bool) -> Precision:
         raise UsageError(
             f"There is no precision {precision!r}.", "Give --precision auto, float32 or bf16."
         )
-    has_bf16 = _cpu_has_bf16() if use_cpu else torch.cuda.is_bf16_supported()
+    has_bf16 = (
+        _cpu_has_bf16() if use_cpu else torch.cuda.is_bf16_supported(including_emulation=False)
+    )
     return "bf16" if has_bf16 else "float32"
 
 

@@ -42,8 +42,11 @@ class Observer(Protocol):
         """Step number `step` (from 1) is done with these losses."""
         ...
 
-    def checkpoint_written(self) -> None:
-        """Everything reported so far is in a checkpoint."""
+    def before_checkpoint(self) -> None:
+        """A checkpoint of everything reported so far is about to be written.
+
+        Keep it now: a resumed fit reports again what came after its checkpoint, and nothing else.
+        """
         ...
 
 
@@ -108,7 +111,8 @@ class _StageRun:
                 group["lr"] = group["initial_lr"] * factor
 
     def _batch(self, name: str) -> TrainBatch:
-        records, rates = self.samplers[name].draw()
+        records, drawn = self.samplers[name].draw()
+        rates = None if drawn is None else self._bank.possible_rates(records, drawn)
         device = self._device.torch
         pixels = to_unit_range(self._bank.batch(records), device)
         copy = None if rates is None else to_unit_range(self._bank.batch(records, rates), device)
@@ -158,6 +162,8 @@ class Trainer:
         """
         total = 0.0
         for index in range(len(self._stages)):
+            if self._stages[index].steps == 0:
+                continue
             run = self._begin(index)
             run.step(0)
             start = time.perf_counter()
@@ -212,17 +218,17 @@ class Trainer:
             start = time.perf_counter()
             losses = run.step(step)
             self._seconds += time.perf_counter() - start
-            _refuse_not_finite(run.stage, step + 1, losses)
+            _refuse_not_finite(run.stage, step + 1, losses, place)
             observer.step_done(run.stage, step + 1, losses)
             if stop.requested or time.perf_counter() - saved > place.every:
+                observer.before_checkpoint()
                 write_checkpoint(place.folder, self._checkpoint(run, index, step + 1))
-                observer.checkpoint_written()
                 saved = time.perf_counter()
             if stop.requested:
                 raise Interrupted(
                     f"Stopped in stage {run.stage.name!r} after step {step + 1} of "
                     f"{run.stage.steps}; a checkpoint is written.",
-                    "The same command resumes there.",
+                    "The same command, without --fresh, resumes there.",
                 )
 
     def _checkpoint(self, run: _StageRun, index: int, step: int) -> Checkpoint:
@@ -252,11 +258,13 @@ class Trainer:
         self._seconds = checkpoint.seconds
 
 
-def _refuse_not_finite(stage: Stage, step: int, losses: Mapping[str, float]) -> None:
+def _refuse_not_finite(
+    stage: Stage, step: int, losses: Mapping[str, float], place: CheckpointPlace
+) -> None:
     broken = [f"{name} = {value}" for name, value in losses.items() if not math.isfinite(value)]
     if broken:
         raise TrainingError(
             f"Stage {stage.name!r}, step {step} of {stage.steps}: the loss {', '.join(broken)}.",
             "Lower the learning rate (`--set lr=...`) or train with `--precision float32`; "
-            "the last checkpoint is kept.",
+            f"what the last checkpoint held is kept in {place.folder}.",
         )

@@ -87,6 +87,60 @@ def test_one_sentence_and_a_next_step(harness, words, code, what, next_step):
     assert "Traceback" not in text
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("run",),
+        ("run", "--plugn", "x"),
+        ("frobnicate",),
+        ("runs", "show"),
+        ("run", "--trials", "0"),
+    ],
+    ids=" ".join,
+)
+def test_misused_command_is_a_usage_error(harness, words):
+    """A missing, unknown or impossible option, or an unknown command, exits with 2."""
+    outcome = harness(*words)
+
+    assert outcome.code == 2
+    assert "Traceback" not in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("raised", "code", "said"),
+    [(KeyboardInterrupt(), 75, ""), (ZeroDivisionError("division by zero"), 70, "should not")],
+)
+def test_interrupt_and_bug_have_their_own_codes(harness, monkeypatch, raised, code, said):
+    """Ctrl-C anywhere exits with 75, an unforeseen exception with 70 and a sentence."""
+
+    def fail(*_args, **_kwargs):
+        raise raised
+
+    monkeypatch.setattr("harness.cli.plugins.load_plugins", fail)
+    outcome = harness("plugins", "list")
+
+    assert outcome.code == code
+    assert said in outcome.err
+    assert "Traceback" not in outcome.err
+
+
+@pytest.mark.usefixtures("synthped")
+def test_run_without_training_images(harness):
+    """`images=0` trains nothing and is scored."""
+    assert harness(*run_words(), "--set", "images=0", "--json").json["images_per_second"] is None
+
+
+@pytest.mark.usefixtures("synthped")
+def test_failed_run_is_json_too(harness):
+    """With --json a run that fails prints one object that says so, with its id and its error."""
+    outcome = harness(*run_words(), "--set", "lr=1e30", "--set", "head_lr=1e30", "--json")
+
+    assert outcome.code == outcome.json["exit_code"] == 8
+    assert outcome.json["status"] == "failed"
+    assert outcome.json["run_id"] == harness("runs", "list", "--json").json[0]["run_id"]
+    assert "the loss" in outcome.json["error"]
+
+
 @pytest.mark.usefixtures("synthped")
 def test_cuda_asked_for_and_absent(harness):
     """`--device cuda` without one is refused before anything starts."""
@@ -139,7 +193,12 @@ def test_nan_loss_fails_the_run_and_keeps_what_was_done(harness):
 
 
 @pytest.mark.parametrize(
-    ("content", "reason"), [(b"", "empty"), (b"\xff\xd8\xff\xe0broken", ""), (b"hello", "")]
+    ("content", "reason"),
+    [
+        (b"", "empty"),
+        (b"\xff\xd8\xff\xe0broken", "cannot be read as an image"),
+        (b"hello", "cannot be read as an image"),
+    ],
 )
 def test_broken_image_is_named(harness, synthped, home, content, reason):
     """A corrupt, empty or non-image file among the images is named, before any training."""

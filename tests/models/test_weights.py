@@ -104,6 +104,23 @@ def test_file_that_is_no_weight_file(tmp_path, name):
         resolve(tmp_path / name)
 
 
+def test_pth_files_without_tensors_by_name(tmp_path):
+    """An empty .pth, and one that holds a list, are refused in a sentence."""
+    (tmp_path / "empty.pth").touch()
+    torch.save([torch.zeros(2)], tmp_path / "list.pth")
+    for name in ("empty.pth", "list.pth"):
+        with pytest.raises(WeightsError, match="read safely"):
+            resolve(tmp_path / name)
+
+
+@pytest.mark.parametrize("declared", ["not json", '"market1501:2"', "[2]"])
+def test_malformed_declaration_is_refused(network, tmp_path, declared):
+    """A `trained_on` that is no list of strings is refused, not guessed at."""
+    save_file(network.state_dict(), tmp_path / "w.safetensors", {"trained_on": declared})
+    with pytest.raises(WeightsError, match="read safely"):
+        resolve(tmp_path / "w.safetensors")
+
+
 def test_pickled_code_is_never_run(tmp_path):
     """A .pth file with anything but tensors in it is refused, not unpickled."""
 

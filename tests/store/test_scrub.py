@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.store.scrub import scrub
+from harness.store.scrub import scrub, scrub_command
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text("/~:.a @=C\\hom'\n,-"),
@@ -75,3 +75,21 @@ def test_idempotent(value):
 def test_no_folder_survives(names):
     """No absolute path of more than one name survives."""
     assert "/" not in scrub("--data=/" + "/".join(names))
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("--weights=/srv/My Models/secret client/x.pth", "--weights=x.pth"),
+        ("/srv/My Models/x.pth", "x.pth"),
+        (r"C:\Users\Jane Doe\x.pth", "x.pth"),
+        ("~/my data/x", "x"),
+        ("relative dir/x.pth", "relative dir/x.pth"),
+        ("lr=1e-4", "lr=1e-4"),
+        ("--plugin", "--plugin"),
+    ],
+)
+def test_words_of_a_command(word, expected):
+    """A word of a command line that is a path, spaces and all, becomes the path's last name."""
+    assert scrub_command(["harness", word]) == ["harness", expected]
+    assert scrub_command([expected]) == [expected]

@@ -36,7 +36,7 @@ class Log:
         if self._stop is not None and len(self.steps) == self._stop_after:
             self._stop.requested = True
 
-    def checkpoint_written(self):
+    def before_checkpoint(self):
         self.saved += 1
 
 
@@ -107,7 +107,7 @@ def test_resume_gives_the_same_bits(bank, tmp_path, stop_after):
 
     stop = StopRequest()
     first = Log(stop, stop_after)
-    with pytest.raises(Interrupted, match="same command resumes"):
+    with pytest.raises(Interrupted, match="resumes there"):
         train(fresh(), bank, tmp_path / "parts", first, stop)
     resumed = fresh()
     second, summary = train(resumed, bank, tmp_path / "parts")
