@@ -156,3 +156,13 @@ def test_stopped_in_the_middle_it_resumes_to_the_same_numbers(harness, home, num
         ).fetchall()
     assert [step for step, _ in steps] == list(range(1, 31))
     assert {count for _, count in steps} == {1}
+
+
+def test_smoke_learns(harness):
+    """Trained by the `smoke` recipe, a baseline leaves the interval of the untrained row."""
+    words = ["run", "--dataset", "synthped", "--recipe", "smoke", "--device", "cpu", "--json"]
+    untrained = harness(*words, "--plugin", "initial-weights").json["metrics"]["rank1"]
+    trained = harness(*words, "--plugin", "baseline-hr-lr").json["metrics"]["rank1"]
+
+    assert 3 * 100 / 32 < untrained["value"] < 60
+    assert trained["low"] > untrained["high"]
