@@ -260,3 +260,49 @@ def test_plugins_list_and_doctor(harness):
     assert harness("plugins", "doctor", "--json").json["problems"] == []
     assert "baseline-hr-lr" in harness("plugins", "doctor").out
     assert "synthped" in harness("plugins", "list").out
+
+
+def test_plugins_doctor_shows_what_is_broken(harness, tmp_path, monkeypatch):
+    """The doctor exits with 3 and shows the traceback of a plugin that does not load."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "reid_broken.py").write_text("raise RuntimeError('no such thing')\n")
+    info = tmp_path / "reid_broken-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: reid-broken\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[reid_harness.plugins]\nbroken = reid_broken\n")
+    outcome = harness("plugins", "doctor")
+    asked = harness("run", "--plugin", "broken", "--dataset", "synthped")
+
+    assert outcome.code == asked.code == 3
+    assert "broken (reid-broken 1.0)" in outcome.out
+    assert "RuntimeError: no such thing" in outcome.out
+    assert "Traceback" in outcome.out
+    assert "no such thing" in asked.err
+    assert "could not be loaded" in harness("plugins", "list").err
+    assert any(f["what"].startswith("plugin broken") for f in harness("doctor", "--json").json)
+
+
+def test_store_upgrade_of_a_current_store_changes_nothing(harness):
+    """Upgrading a store that has this version's schema says so."""
+    assert harness("runs", "list").code == 0
+    assert "schema of this version" in harness("store", "upgrade").out
+    assert harness("store", "upgrade", "--json").json["status"] == "current"
+
+
+def test_weights_in_the_environment_are_examined_by_the_doctor(harness, monkeypatch):
+    """A HARNESS_WEIGHTS that is not there is a problem, and the doctor exits with 2."""
+    monkeypatch.setenv("HARNESS_WEIGHTS", "nowhere.safetensors")
+    outcome = harness("doctor")
+
+    assert outcome.code == 2
+    assert "no weight file nowhere.safetensors" in " ".join(outcome.out.split())
+
+
+@pytest.mark.parametrize("value", ["soon", "-1"])
+def test_impossible_checkpoint_interval(harness, monkeypatch, value):
+    """A HARNESS_CHECKPOINT_SECONDS that is no time is refused with how to mend it."""
+    monkeypatch.setenv("HARNESS_CHECKPOINT_SECONDS", value)
+    outcome = harness("runs", "list")
+
+    assert outcome.code == 2
+    assert "HARNESS_CHECKPOINT_SECONDS" in outcome.err

@@ -212,9 +212,10 @@ def test_describes_the_device():
 
 def test_first_stop_asks_and_second_insists():
     """The first SIGINT asks for a stop, the second raises KeyboardInterrupt."""
+    before = signal.getsignal(signal.SIGINT)
     with StopRequest() as stop:
         signal.raise_signal(signal.SIGINT)
         assert stop.requested
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is before
