@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-import kornia.augmentation as K  # noqa: N812 - the library's own convention
 import torch
+from kornia.augmentation import (
+    AugmentationSequential,
+    RandomCrop,
+    RandomErasing,
+    RandomHorizontalFlip,
+)
 from torch import Tensor
 
 from harness.types import Augment
@@ -23,9 +28,9 @@ class Augmenter:
         self._augment = augment
         padding = round(augment.crop * size[0])
         steps = [
-            K.RandomHorizontalFlip(p=augment.flip) if augment.flip else None,
-            K.RandomCrop(size, padding=padding, padding_mode="replicate") if padding else None,
-            K.RandomErasing(p=augment.erasing, scale=(0.02, 0.4)) if augment.erasing else None,
+            RandomHorizontalFlip(p=augment.flip) if augment.flip else None,
+            RandomCrop(size, padding=padding, padding_mode="replicate") if padding else None,
+            RandomErasing(p=augment.erasing, scale=(0.02, 0.4)) if augment.erasing else None,
         ]
         self._geometry = [step for step in steps if step is not None]
 
@@ -52,6 +57,6 @@ class Augmenter:
         return (gain * brightness).to(pixels.device)
 
     def _together(self, pair: list[Tensor]) -> list[Tensor]:
-        sequence = K.AugmentationSequential(*self._geometry, data_keys=["input"] * len(pair))
+        sequence = AugmentationSequential(*self._geometry, data_keys=["input"] * len(pair))
         out = sequence(*pair)
         return [out] if isinstance(out, Tensor) else list(out)
