@@ -209,7 +209,7 @@ def _in_words(result: TrialResult, headline: str) -> str:
     values = {m.k: m.value for m in result.metrics if m.name == headline}
     ranks = "  ".join(f"rank-{k} {100 * v:.1f}" for k, v in values.items() if v is not None)
     if result.reused:
-        return f"{ranks}  (trained before)"
+        return f"{ranks}  (done before)"
     return f"{ranks}  ({_duration(result.fit.seconds)} of training)"
 
 
