@@ -55,6 +55,7 @@ class ReproducedRow:
         anchor: Its id in the page.
         title: What tables call the method.
         row: What the store has of it.
+        original: Whether its images are those that the data set's card describes.
         values: By column, the number with its interval.
         deltas: By column, the distances to the published numbers of the same method.
         gain: The difference to the initial weights.
@@ -66,6 +67,7 @@ class ReproducedRow:
     anchor: str
     title: str
     row: Row
+    original: bool
     values: Mapping[str, Interval]
     deltas: Mapping[str, Sequence[Delta]]
     gain: Gain
@@ -94,12 +96,14 @@ def make_reproduced(
     scores = _scores(row)
     ours = [(column.key, column.metric) for column in columns if column.metric is not None]
     values = {key: estimates.of(scores, metric) for key, metric in ours}
-    same = [other for other in published if other.method == row.method]
+    original = all(trial.fit.provenance.get("original_data", True) for trial in row.trials)
+    same = [other for other in published if original and other.method == row.method]
     trials = [Trial(score.split, score.seed) for score in scores]
     return ReproducedRow(
         anchor=f"row-{scores[0].id}",
         title=library.method_title(row.method),
         row=row,
+        original=original,
         values=values,
         deltas={key: _deltas(value, key, same) for key, value in values.items()},
         gain=_gain(estimates, row, rows),

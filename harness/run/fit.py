@@ -188,5 +188,5 @@ class Fitter:
             ),
             device=plan.device.describe(),
             provenance=describe_provenance(self.origin, plan.method.method)
-            | {"environment": describe_environment()},
+            | {"environment": describe_environment(), "original_data": plan.original},
         )

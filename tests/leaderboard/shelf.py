@@ -101,8 +101,9 @@ class Shelf:
             },
         }
         fit_values: dict[str, Any] = {}
-        if "weights" in named:
-            fit_values["weights"] = named.pop("weights")
+        for name in ("weights", "provenance"):
+            if name in named:
+                fit_values[name] = named.pop(name)
         run_id = self.store.begin_run(RunDraft(**{**values, **named}))
         for trial in trials:
             self._trial(run_id, method, trial, protocol, noise, fit_values)

@@ -222,6 +222,19 @@ def test_no_common_trial(store):
     assert statuses == {"initial-weights": "reference", "baseline-hr": "other trials"}
 
 
+def test_other_images_than_the_original_are_not_compared(store):
+    """A row made on images that differ from the original has no distance to published numbers."""
+    shelf = Shelf(store)
+    shelf.run("baseline-hr", splits=(0,))
+    shelf.run("baseline-hr-lr", splits=(0,), provenance={"original_data": False})
+    (table,) = make_dataset(read(store), Estimates(store), "caviar").tables
+    rows = {row.row.method: row for row in table.reproduced}
+    assert rows["baseline-hr"].original
+    assert any(rows["baseline-hr"].deltas.values())
+    assert not rows["baseline-hr-lr"].original
+    assert not any(rows["baseline-hr-lr"].deltas.values())
+
+
 def test_one_table_for_each_protocol(store):
     """Numbers of two protocols of a data set are never in one table."""
     shelf = Shelf(store)
