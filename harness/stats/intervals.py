@@ -1,8 +1,7 @@
 """Intervals by resampling identities: of a row, and of the difference of two rows.
 
 The queries of one person succeed and fail together, so an interval that resamples queries is too
-narrow (a test on queries fires 14 to 45 % of the time on re-ID data when nothing has changed). Here
-an identity is drawn with all its queries in all trials and seeds.
+narrow. Here an identity is drawn with all its queries in all trials and seeds.
 
 The number of a row is the mean over its trials of the mean over the queries of the trial. Its
 interval is the bias-corrected and accelerated one (BCa) of Efron, Better Bootstrap Confidence

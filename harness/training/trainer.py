@@ -65,9 +65,6 @@ class TrainingSummary:
     identity_images: int
 
 
-_Around = tuple[CheckpointPlace, Observer, StopRequest]
-
-
 class _StageRun:
     """One stage under way: its samplers and augmenters, and the step function."""
 
