@@ -21,6 +21,7 @@ from harness.errors import (
 )
 from harness.hookspecs import hookimpl
 from harness.types import (
+    Adversary,
     Augment,
     Counts,
     DatasetCard,
@@ -35,6 +36,7 @@ from harness.types import (
     MetricSpec,
     Recipe,
     Record,
+    Restores,
     Stage,
     Stream,
     TrainBatch,
@@ -44,6 +46,7 @@ from harness.types import (
 __version__ = "0.1.0"
 
 __all__ = [
+    "Adversary",
     "Augment",
     "Counts",
     "DataError",
@@ -66,6 +69,7 @@ __all__ = [
     "Recipe",
     "Record",
     "RegressionFound",
+    "Restores",
     "Stage",
     "StoreError",
     "Stream",

@@ -9,6 +9,7 @@ from harness.types.data import (
     Trial,
 )
 from harness.types.method import (
+    Adversary,
     Augment,
     Distance,
     EmbedBatch,
@@ -17,6 +18,7 @@ from harness.types.method import (
     MethodConfig,
     MethodSpec,
     Recipe,
+    Restores,
     Stage,
     Stream,
     TrainBatch,
@@ -26,6 +28,7 @@ from harness.types.metric import MetricInput, MetricSpec
 from harness.types.results import Evidence, Interval, Variant
 
 __all__ = [
+    "Adversary",
     "Augment",
     "Counts",
     "DatasetCard",
@@ -42,6 +45,7 @@ __all__ = [
     "MetricSpec",
     "Recipe",
     "Record",
+    "Restores",
     "Split",
     "Stage",
     "Stream",

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -201,6 +201,21 @@ class Update(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Adversary:
+    """Where the trainer reads whether a stage's discriminator still plays its part.
+
+    Two of the values that `train_step` returns among its losses, each a probability in [0, 1].
+
+    Attributes:
+        real: Name of D's mean probability that real images are real.
+        fake: Name of D's mean probability that generated images are real.
+    """
+
+    real: str
+    fake: str
+
+
 @dataclass(frozen=True)
 class Stage:
     """One stage of training.
@@ -214,6 +229,7 @@ class Stage:
         train_step: `(batches, update) -> losses`; every loss is a scalar.
         schedule: Factor of every learning rate, as a function of progress in [0, 1).
         identity_images: Images through the identity loss in one step.
+        adversary: What to watch of a GAN, so that a collapse ends the fit; None for no GAN.
     """
 
     name: str
@@ -224,6 +240,7 @@ class Stage:
     train_step: Callable[[Mapping[str, TrainBatch], Update], Mapping[str, Tensor]]
     schedule: Callable[[float], float] = field(default=lambda _progress: 1.0)
     identity_images: int = 0
+    adversary: Adversary | None = None
 
 
 class Method(Protocol):
@@ -247,4 +264,16 @@ class Method(Protocol):
 
     def embed(self, batch: EmbedBatch) -> Mapping[str, Tensor]:
         """Return the named features of a batch, each (N, d)."""
+        ...
+
+
+@runtime_checkable
+class Restores(Protocol):
+    """A method that super-resolves; the quality of its images is measured beside its ranks."""
+
+    def restore(self, batch: EmbedBatch) -> Tensor:
+        """Return the super-resolved images of a batch, (N, 3, H, W), in [0, 1], at network size.
+
+        It is called without gradient, with all networks in eval mode.
+        """
         ...
