@@ -31,22 +31,22 @@ def list_datasets(as_json: AsJson = False) -> None:
     if as_json:
         emit_json(rows)
         return
-    table = Table("key", "data set", "images", "identities", "status")
+    table = Table("key", "data set")
+    for heading in ("images", "identities"):
+        table.add_column(heading, justify="right")
     table.add_column("folder", overflow="fold")
     for row in rows:
         expected = row["expected"]
-        place = row["folder"] or ("made on first use" if row["generated"] else "not here")
         table.add_row(
             row["key"],
             escape(row["title"]),
             f"{expected['images']:,}",
             f"{expected['identities']:,}",
-            row["status"],
-            escape(place),
+            escape(_place(row)),
         )
     stdout.print(table)
     for row in rows:
-        if not row["folder"] and not row["generated"]:
+        if not (row["folder"] or row["generated"] or row["made_from"]):
             stdout.print(f"[bold]{row['key']}[/]: {escape(row['how_to_get'])}")
 
 
@@ -110,6 +110,7 @@ def _listed(spec: DatasetSpec, settings: Settings) -> dict[str, Any]:
         "status": spec.card.status,
         "protocol": spec.protocol,
         "generated": spec.generate is not None,
+        "made_from": spec.made_from,
         "expected": spec.card.expected.model_dump(),
         "folder": str(folder) if folder else None,
         "how_to_get": spec.card.how_to_get,
@@ -117,6 +118,16 @@ def _listed(spec: DatasetSpec, settings: Settings) -> dict[str, Any]:
         "citation": spec.card.citation,
         "notes": list(spec.card.notes),
     }
+
+
+def _place(row: dict[str, Any]) -> str:
+    """Return where a data set is, or what would bring it here."""
+    if row["folder"]:
+        return str(row["folder"])
+    if row["generated"]:
+        return "made on first use"
+    missing = f"made from {row['made_from']}" if row["made_from"] else "not here"
+    return missing if row["status"] == "available" else f"{missing}, {row['status']}"
 
 
 def _checked(spec: DatasetSpec, root: Path) -> dict[str, Any]:

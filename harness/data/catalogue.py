@@ -1,8 +1,8 @@
 """Finds, registers, reads and checks the copies of data sets on this machine.
 
 Where a data set lies is decided in this order: the folder given to `harness data add`; a folder of
-one of its usual names in HARNESS_DATA. A generated data set is made in HARNESS_HOME when it is
-first asked for.
+one of its usual names in HARNESS_DATA. A data set that is made from another lies where that one
+does. A generated data set is made in HARNESS_HOME when it is first asked for.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def locate(
     if folder is not None:
         return folder
     card = spec.card
-    registered = read_json(_registry(settings)).get(spec.key)
+    registered = _registered(spec, settings)
     first = f"the registered folder {registered} is gone" if registered else "none is registered"
     raise DataError(
         f"There is no copy of {card.title}: {first}, and {settings.data} has no folder "
@@ -82,7 +82,7 @@ def find(spec: DatasetSpec, settings: Settings) -> Path | None:
     if spec.rule is not None:
         candidates = [_generated_folder(spec, settings)]
     else:
-        registered = read_json(_registry(settings)).get(spec.key)
+        registered = _registered(spec, settings)
         usual = [settings.data / name for name in spec.card.folders]
         candidates = [Path(registered), *usual] if registered else usual
     return next((folder for folder in candidates if folder.is_dir()), None)
@@ -127,7 +127,7 @@ def add(spec: DatasetSpec, folder: Path, settings: Settings) -> Counts:
     found = count(read(spec, root))
     path = _registry(settings)
     with _lock(settings, "datasets"):
-        write_json(path, {**read_json(path), spec.key: str(root)})
+        write_json(path, {**read_json(path), spec.origin: str(root)})
     return found
 
 
@@ -207,6 +207,11 @@ def _generated(spec: DatasetSpec, settings: Settings, announce: Callable[[str], 
 
 def _generated_folder(spec: DatasetSpec, settings: Settings) -> Path:
     return settings.home / "datasets" / str(spec.rule)
+
+
+def _registered(spec: DatasetSpec, settings: Settings) -> str | None:
+    folder: str | None = read_json(_registry(settings)).get(spec.origin)
+    return folder
 
 
 def _registry(settings: Settings) -> Path:

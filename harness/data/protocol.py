@@ -112,7 +112,7 @@ def definition(spec: ProtocolSpec, manifest: str) -> dict[str, Any]:
         "query": sorted(spec.query.cameras),
         "gallery": sorted(spec.gallery.cameras),
         "junk": spec.junk,
-        "degradation": spec.degradation.model_dump(mode="json") if spec.degradation else None,
+        "degradation": _degradation(spec),
     }
 
 
@@ -155,6 +155,13 @@ def leaked(split: Split, trained_on: Iterable[str], dataset: str) -> list[int]:
             )
         trained.add((name, int(pid)))
     return [pid for pid in split.test_pids if (dataset, pid) in trained]
+
+
+def _degradation(spec: ProtocolSpec) -> dict[str, Any] | None:
+    """Return the degradation with the name that its draw depends on."""
+    if spec.degradation is None:
+        return None
+    return {**spec.degradation.model_dump(mode="json"), "dataset": spec.dataset}
 
 
 def _incomplete(spec: ProtocolSpec, what: str) -> DataError:

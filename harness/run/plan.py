@@ -197,7 +197,7 @@ def _refuse_leakage(
     weights: InitialWeights, protocol: Protocol, trials: Sequence[Trial], dataset: DatasetSpec
 ) -> None:
     for index in sorted({trial.split for trial in trials}):
-        pids = leaked(protocol.split(index), weights.trained_on or (), dataset.key)
+        pids = leaked(protocol.split(index), weights.trained_on or (), dataset.origin)
         if pids:
             raise WeightsError(
                 f"{weights.name} was trained on {len(pids)} of the test identities of split "

@@ -12,6 +12,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from harness.errors import UsageError
 from harness.specs.document import Spec, parse
 from harness.specs.folder import find_or_raise, list_keys
 
@@ -83,6 +84,8 @@ class ProtocolSpec(Spec):
         degradation: How the queries are degraded; None where they are as captured.
         headline: The full name of the metric that rank-k stands for.
         splits: The identity lists.
+        splits_of: The key of the protocol whose identity lists these are, in place of `splits`;
+            None once they are read.
     """
 
     key: str
@@ -94,7 +97,14 @@ class ProtocolSpec(Spec):
     junk: Literal["same-camera"]
     degradation: Degradation | None
     headline: str = Field(pattern=r"^[a-z_]+@\d+$")
-    splits: tuple[SplitLists, ...] = Field(min_length=1)
+    splits: tuple[SplitLists, ...] = ()
+    splits_of: str | None = None
+
+    @model_validator(mode="after")
+    def _check_splits(self) -> ProtocolSpec:
+        if bool(self.splits) == (self.splits_of is not None):
+            raise ValueError("give the identity lists either as `splits` or by `splits_of`")
+        return self
 
 
 def list_protocols() -> tuple[str, ...]:
@@ -118,5 +128,15 @@ def parse_protocol(text: str, origin: str) -> ProtocolSpec:
 
     Raises:
         UsageError: If it is not a protocol.
+        UnknownName: If it takes the identity lists of a protocol that is not there.
     """
-    return parse(text, origin, ProtocolSpec)
+    spec = parse(text, origin, ProtocolSpec)
+    if spec.splits_of is None:
+        return spec
+    if spec.splits_of == spec.key:
+        raise UsageError(
+            f"{origin}: the protocol {spec.key!r} takes the splits of itself.",
+            "Name another protocol in `splits_of`, or list the identities.",
+        )
+    lists = load_protocol(spec.splits_of).splits
+    return spec.model_copy(update={"splits": lists, "splits_of": None})

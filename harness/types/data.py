@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 Status = Literal["available", "on-request", "withdrawn"]
+Subset = Literal["train", "query", "gallery"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class Record:
         r: The down-sampling rate: 1 is high resolution as captured, 2, 3, 4 or 8 is made by
             degradation, None is low resolution as captured (native LR).
         hr_id: The id of the high-resolution original of a degraded image, if there is one.
+        subset: Where the layout of the data set puts it, if its layout divides it.
     """
 
     id: str
@@ -31,6 +33,7 @@ class Record:
     camid: int
     r: int | None = 1
     hr_id: str | None = None
+    subset: Subset | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +127,8 @@ class DatasetSpec:
             for a data set that is made and not fetched; None otherwise.
         rule: For a generated data set, the name and version of its rule; it stands in the manifest
             in place of the hashes of the files.
+        made_from: Key of the data set whose images and identities these are, for one that differs
+            in its protocol only; None where they are its own.
     """
 
     card: DatasetCard
@@ -131,11 +136,17 @@ class DatasetSpec:
     protocol: str
     generate: str | None = None
     rule: str | None = None
+    made_from: str | None = None
 
     @property
     def key(self) -> str:
         """The name on the command line."""
         return self.card.key
+
+    @property
+    def origin(self) -> str:
+        """The data set by which its identities are called and its folder is registered."""
+        return self.made_from or self.key
 
 
 Records = Sequence[Record]

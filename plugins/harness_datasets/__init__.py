@@ -7,11 +7,11 @@ from collections.abc import Callable
 from harness import DatasetSpec, hookimpl
 from harness_datasets.caviar import CAVIAR
 from harness_datasets.synthped_card import SYNTHPED
-from harness_datasets.viper import VIPER
+from harness_datasets.viper import MLR_VIPER, VIPER
 
 
 @hookimpl
 def register_datasets(register: Callable[[DatasetSpec], None]) -> None:
-    """Register caviar, viper and synthped."""
-    for spec in (CAVIAR, VIPER, SYNTHPED):
+    """Register every data set, in the order in which they are listed."""
+    for spec in (CAVIAR, VIPER, MLR_VIPER, SYNTHPED):
         register(spec)

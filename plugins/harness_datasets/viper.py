@@ -1,4 +1,8 @@
-"""VIPeR: 632 pedestrians outdoors, one image of each by each of two cameras."""
+"""VIPeR: 632 pedestrians outdoors, one image of each by each of two cameras.
+
+`mlr-viper` is the same images with queries at multiple low resolutions: its protocol degrades them
+when they are read, and nothing is written to disk.
+"""
 
 from __future__ import annotations
 
@@ -42,6 +46,27 @@ VIPER = DatasetSpec(
     ),
     read="harness_datasets.viper:read",
     protocol="viper",
+)
+
+MLR_VIPER = DatasetSpec(
+    card=VIPER.card.model_copy(
+        update={
+            "key": "mlr-viper",
+            "title": "MLR-VIPeR",
+            "summary": (
+                "VIPeR with queries at multiple low resolutions: each is down-sampled 2, 3 or 4 "
+                "times, against a gallery of high resolution."
+            ),
+            "notes": (
+                "Made from VIPeR when it is read: the rate of each query is drawn by a hash of its "
+                "name, and training images are the originals of both cameras.",
+                *VIPER.card.notes,
+            ),
+        }
+    ),
+    read="harness_datasets.viper:read",
+    protocol="mlr-viper",
+    made_from="viper",
 )
 
 

@@ -43,6 +43,8 @@ def test_list_names_every_data_set_and_its_place(caviar: Path) -> None:
     shown = output("list")
     assert "not here" in shown  # viper
     assert "made on first use" in shown  # synthped
+    assert "made from viper" in shown  # mlr-viper, which is not to be got by itself
+    assert "\nmlr-viper:" not in shown
 
 
 def test_add_says_what_it_read(caviar: Path) -> None:

@@ -119,6 +119,18 @@ class TestLocate:
         with pytest.raises(DataError, match=f"the registered folder {mine} is gone"):
             catalogue.locate(spec, settings)
 
+    def test_what_is_made_from_another_lies_where_that_lies(
+        self, spec: DatasetSpec, settings: Settings, tmp_path: Path
+    ) -> None:
+        """One registration serves a data set and what is made from it, whichever was named."""
+        card = CARD.model_copy(update={"key": "mlr-tiny"})
+        made = replace(spec, card=card, made_from="tiny")
+        first, second = copy_at(tmp_path / "a"), copy_at(tmp_path / "b")
+        catalogue.add(spec, first, settings)
+        assert catalogue.find(made, settings) == first
+        catalogue.add(made, second, settings)
+        assert catalogue.find(spec, settings) == second
+
 
 class TestGenerate:
     def test_once(self, made: DatasetSpec, settings: Settings) -> None:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness.data.protocol import definition, degraded, drawn_rate, leaked, resolve
 from harness.errors import DataError, UsageError, WeightsError
-from harness.specs import Degradation, ProtocolSpec
+from harness.specs import Degradation, ProtocolSpec, load_protocol
 from harness.types import Record
+
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 DEGRADATION = Degradation(
     side="query", rates=(2, 3, 4), seed=0, down="bicubic", up="bilinear", domain="native"
@@ -131,6 +134,24 @@ class TestId:
         others = [spec(), spec(degradation=DEGRADATION)]
         known = {resolve(s, RECORDS, "m").id for s in others if s != spec(**changes)}
         assert resolve(spec(**changes), RECORDS, "m").id not in known
+
+    def test_who_draws_counts(self) -> None:
+        """The rates are drawn by the name of the data set, so with degradation it counts."""
+        assert definition(spec(dataset="other"), "m") == definition(spec(), "m")
+        low = definition(spec(degradation=DEGRADATION), "m")
+        assert definition(spec(degradation=DEGRADATION, dataset="other"), "m") != low
+
+    def test_ids_of_stored_runs_do_not_change(self) -> None:
+        """What was measured under a protocol that ships is still found under its id."""
+        bundle = REPOSITORY / "results" / "caviar-baselines-quick.jsonl"
+        rows = [json.loads(line) for line in bundle.read_text(encoding="utf-8").splitlines()]
+        stored = [row for row in rows if row["type"] == "protocol"]
+        assert stored
+        for row in stored:
+            text = json.dumps(
+                definition(load_protocol(row["key"]), row["manifest"]), sort_keys=True
+            )
+            assert hashlib.sha256(text.encode()).hexdigest() == row["id"]
 
     def test_the_data_count(self) -> None:
         """The same lists on other images are another protocol."""

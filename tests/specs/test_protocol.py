@@ -80,13 +80,40 @@ def test_an_unknown_protocol() -> None:
         load_protocol("caviar4")
 
 
+def test_the_splits_of_another_protocol() -> None:
+    """A protocol that names another one for its splits has that one's identity lists."""
+    text = MINIMAL.split("splits:")[0] + "splits_of: synthped\n"
+    spec = parse_protocol(text, "tiny.yaml")
+    assert spec.splits == load_protocol("synthped").splits
+    assert spec == parse_protocol(text, "tiny.yaml").model_copy(update={"splits_of": None})
+
+
+@pytest.mark.parametrize(
+    ("ending", "error", "reason"),
+    [
+        ("", UsageError, "either as `splits` or by `splits_of`"),
+        ("splits: []\n", UsageError, "either as `splits` or by `splits_of`"),
+        ("splits: [{train: [1], test: [2]}]\nsplits_of: viper\n", UsageError, "either as"),
+        ("splits_of: tiny\n", UsageError, "tiny.yaml: the protocol 'tiny' takes the splits of its"),
+        ("splits_of: vipre\n", UnknownName, "no protocol called 'vipre'"),
+    ],
+)
+def test_splits_that_are_not_to_be_found(ending: str, error: type[UsageError], reason: str) -> None:
+    """A protocol without lists, with two sources of them, or with none that exists is refused."""
+    with pytest.raises(error, match=re.escape(reason)):
+        parse_protocol(MINIMAL.split("splits:")[0] + ending, "tiny.yaml")
+
+
 @pytest.mark.parametrize("key", list_protocols())
 def test_what_ships_is_named_as_its_file(key: str) -> None:
     """Each file that ships can be read and has the key of its name."""
     assert load_protocol(key).key == key
 
 
-@pytest.mark.parametrize(("key", "identities", "half"), [("caviar", 50, 25), ("viper", 632, 316)])
+@pytest.mark.parametrize(
+    ("key", "identities", "half"),
+    [("caviar", 50, 25), ("viper", 632, 316), ("mlr-viper", 632, 316)],
+)
 def test_the_real_sets_have_ten_halves(key: str, identities: int, half: int) -> None:
     """Ten different splits, each of two equal halves of the same identities."""
     spec = load_protocol(key)

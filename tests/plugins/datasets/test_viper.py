@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from harness import DataError
 from harness.data import catalogue
 from harness.data.protocol import resolve
 from harness.specs import load_protocol
-from harness_datasets.viper import VIPER, read
+from harness_datasets.viper import MLR_VIPER, VIPER, read
 
 
 @pytest.fixture
@@ -61,6 +62,28 @@ def test_the_real_set(real_data: Path) -> None:
         assert [r.pid for r in split.query] == [r.pid for r in split.gallery]
         assert {r.path[:5] for r in split.query} == {"cam_a"}
         assert len(split.test_pids) == 316  # 000 is not lost as a distractor
+
+
+def test_the_mlr_form_degrades_the_queries_alone(real_data: Path) -> None:
+    """Queries have r = 2, 3 or 4, each about a third; training and gallery are viper's own."""
+    records = catalogue.read(MLR_VIPER, real_data / "VIPeR")
+    assert records == catalogue.read(VIPER, real_data / "VIPeR")
+    low = resolve(load_protocol(MLR_VIPER.protocol), records, "m")
+    plain = resolve(load_protocol("viper"), records, "m")
+    for index in range(10):
+        made, original = low.split(index), plain.split(index)
+        assert (made.train, made.gallery) == (original.train, original.gallery)
+        assert [r.hr_id for r in made.query] == [r.id for r in original.query]
+        times = Counter(r.r for r in made.query)
+        assert set(times) == {2, 3, 4}
+        assert min(times.values()) > 105.3 - 4 * (316 * 1 / 3 * 2 / 3) ** 0.5
+    assert low.id != plain.id
+
+
+def test_the_mlr_form_shares_identities() -> None:
+    """Weights that saw a test identity in viper saw it in mlr-viper."""
+    assert MLR_VIPER.origin == VIPER.key
+    assert VIPER.origin == VIPER.key
 
 
 def test_the_real_set_is_the_original(real_data: Path) -> None:
