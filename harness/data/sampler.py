@@ -20,7 +20,7 @@ class PKSampler:
 
     Args:
         records: To draw from.
-        stream: P, K, the cameras and the down-sampling rates.
+        stream: P, K, which images, and the down-sampling rates.
         seed: Of the draws.
 
     Raises:
@@ -31,7 +31,7 @@ class PKSampler:
         self._stream = stream
         self._by_pid: dict[int, list[Record]] = defaultdict(list)
         for record in records:
-            if stream.cameras is None or record.camid in stream.cameras:
+            if _is_wanted(record, stream):
                 self._by_pid[record.pid].append(record)
         self._pids = sorted(self._by_pid)
         if len(self._pids) < stream.identities:
@@ -81,3 +81,8 @@ class PKSampler:
         else:
             picks = torch.randint(len(images), (k,), generator=self._generator)
         return [images[i] for i in picks.tolist()]
+
+
+def _is_wanted(record: Record, stream: Stream) -> bool:
+    seen = stream.cameras is None or record.camid in stream.cameras
+    return seen and (record.r == 1 or not stream.hr_only)

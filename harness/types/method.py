@@ -143,6 +143,7 @@ class Stream:
             afresh at each access; empty for no copies.
         cameras: Only images of these cameras, or of all where None.
         augment: The augmentation.
+        hr_only: Only images of high resolution (r = 1).
     """
 
     identities: int
@@ -150,6 +151,7 @@ class Stream:
     rates: tuple[int, ...] = ()
     cameras: tuple[int, ...] | None = None
     augment: Augment = Augment()
+    hr_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)

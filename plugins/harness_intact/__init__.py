@@ -1,0 +1,177 @@
+"""INTACT: super-resolution and re-ID trained together under an association critic.
+
+A re-implementation from notes: no code of the paper is public and its sizes, weights and rates are
+not in the sources at hand; every choice is in `DEPARTURES`. Torch-free: the method is in
+`method.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from harness import MethodConfig, MethodSpec, Recipe, hookimpl
+
+
+class IntactConfig(MethodConfig):
+    """The settings of INTACT; none but the switches is published (see the departures)."""
+
+    last_stride: int = Field(1, ge=1, le=2, description="Stride of the re-ID network's last stage.")
+    sr_width: int = Field(64, ge=4, description="Channels of the super-resolution network.")
+    sr_blocks: int = Field(16, ge=1, description="Its residual blocks.")
+    d_width: int = Field(64, ge=4, description="Channels of the discriminator's first layer.")
+    association_width: int = Field(512, ge=8, description="Length of f_d and of f_e.")
+    use_mse: bool = Field(True, description="Pixel-wise content loss (Table 3, MSE).")
+    use_id: bool = Field(True, description="Identity classification loss (Table 3, ID; Eq. 3).")
+    use_gan: bool = Field(True, description="Adversarial loss (Table 3, GAN).")
+    use_assoc: bool = Field(True, description="Association loss (Table 3; Eqs. 7, 8).")
+    use_bridge: bool = Field(
+        True, description="Bridge constraint (Table 5; Eq. 6); no effect without use_assoc."
+    )
+    lambda_mse: float = Field(100.0, gt=0, description="Weight of L_mse, for pixels in [0, 1].")
+    lambda_id: float = Field(1.0, gt=0, description="Weight of L_id in the loss of S.")
+    lambda_gan: float = Field(1e-2, gt=0, description="Weight of the adversarial loss of S.")
+    lambda_dis: float = Field(1.0, gt=0, description="Weight of L_dis.")
+    warmup_share: float = Field(
+        0.4, gt=0, lt=1, description="Share of the images that the warm-up has."
+    )
+    sr_images: int = Field(
+        9600, ge=0, description="Images of the warm-up of S and D; none is through L_id."
+    )
+    association_images: int = Field(
+        3200, ge=0, description="HR images of association learning; none is through L_id."
+    )
+    lr: float = Field(2e-4, gt=0, description="Learning rate of the re-ID network (Adam).")
+    head_lr: float = Field(2e-4, gt=0, description="Of its neck and classifier (Adam).")
+    sr_lr: float = Field(5e-4, gt=0, description="Of the super-resolution network (Adam).")
+    d_lr: float = Field(1e-4, gt=0, description="Of the discriminator (Adam).")
+    association_lr: float = Field(1e-3, gt=0, description="Of the networks phi and sigma (Adam).")
+    weight_decay: float = Field(5e-4, ge=0, description="Of the re-ID network.")
+    warmup: float = Field(0.1, ge=0, lt=1, description="Share of a stage with a rising rate.")
+    smoothing: float = Field(0.1, ge=0, lt=1, description="Label smoothing in L_id.")
+    flip: float = Field(0.5, ge=0, le=1, description="Probability of a horizontal flip.")
+    crop: float = Field(0.05, ge=0, lt=0.5, description="Padding before a crop [of the height].")
+    gain: float = Field(0.0, ge=0, lt=1, description="Range of a channel's random gain.")
+    brightness: float = Field(0.0, ge=0, lt=1, description="Range of the random brightness.")
+
+    @model_validator(mode="after")
+    def _check_switches(self) -> Self:
+        if self.use_assoc and not self.use_gan:
+            raise ValueError(
+                "the association needs the discriminator's feature f_d; set use_assoc=false too"
+            )
+        if not (self.use_mse or self.use_id or self.use_gan):
+            raise ValueError("with use_mse, use_id and use_gan off nothing is trained")
+        return self
+
+
+DEPARTURES = (
+    "Re-implementation from notes: only the losses, their order and the tables are known to us. "
+    "The architecture, every size, weight, rate and the length of training are ours.",
+    "S is a residual network of SRGAN's kind (convolutions 9x9, residual blocks, PReLU) that keeps "
+    "the size: its input is the LR image brought to network size by bilinear up-sampling, its "
+    "output that image plus a residual, which is zero at the start.",
+    "R is a ResNet-50 with last stride 1; f_c is its pooled feature after batch normalisation, "
+    "which is also the test feature.",
+    "D has four strided convolutions, pooling and a linear layer, whose output is f_d; f_d is a "
+    "vector because L_intact is a distance to phi(f_c).",
+    "f_e, which the notes leave open, is the hidden layer of phi: L_e can steer phi only if f_e "
+    "depends on phi.",
+    "The squared norms are divided by the length of the feature, so that their weights do not "
+    "depend on it.",
+    "The adversarial loss is the non-saturating one with one-sided label smoothing 0.9.",
+    "In the last stage R learns from L_id on restored and on HR images, D from its own loss; "
+    "L_dis moves S alone. phi is not refreshed while R and D move.",
+    "Images of native low resolution go through S and into L_id and the adversarial loss as they "
+    "are; they are neither a target of L_mse nor real for D, and association learning leaves them "
+    "out.",
+    "The HR gallery is not super-resolved.",
+)
+
+_QUICK = {
+    "height": 128,
+    "width": 64,
+    "images": 6000,
+    "batch_identities": 4,
+    "sr_width": 24,
+    "sr_blocks": 4,
+    "d_width": 32,
+    "association_width": 256,
+    "gain": 0.2,
+    "brightness": 0.2,
+}
+
+RECIPES = (
+    Recipe(
+        name="smoke",
+        summary="Narrow networks for a minute: shows that everything works.",
+        trials=1,
+        narrowed="all networks narrowed to a quarter or less, 4,800 images at 96 x 48",
+        values={
+            "height": 96,
+            "width": 48,
+            "base_width": 16,
+            "images": 4800,
+            "batch_identities": 4,
+            "sr_width": 8,
+            "sr_blocks": 2,
+            "d_width": 16,
+            "association_width": 64,
+            "sr_images": 1600,
+            "association_images": 1600,
+            "lr": 3e-3,
+            "head_lr": 3e-3,
+            "gain": 0.2,
+        },
+    ),
+    Recipe(
+        name="quick",
+        summary="The full re-ID network on 6,000 images at 128 x 64: minutes on two CPU cores.",
+        trials=3,
+        narrowed="S narrowed to 24 of 64 channels and 4 of 16 blocks, D to 32 of 64 channels, "
+        "6,000 images at 128 x 64",
+        values=_QUICK,
+    ),
+    Recipe(
+        name="standard",
+        summary="The full networks on 60,000 images at 256 x 128: minutes on a data-centre GPU.",
+        trials=None,
+        narrowed="60,000 images",
+        values={
+            "images": 60_000,
+            "batch_identities": 8,
+            "association_images": 32_000,
+            "gain": 0.2,
+            "brightness": 0.2,
+        },
+    ),
+    Recipe(
+        name="paper",
+        summary="The full networks for 120 epochs of MLR-Market-1501; the paper's length is not "
+        "known.",
+        trials=None,
+        values={"images": 3_100_000, "association_images": 390_000},
+    ),
+)
+
+
+@hookimpl
+def register_methods(register: Callable[[MethodSpec], None]) -> None:
+    """Register INTACT."""
+    register(
+        MethodSpec(
+            key="intact",
+            title="INTACT",
+            summary="Super-resolution and re-ID trained together; the association between their "
+            "features, learnt on HR images, is the critic of the restored ones.",
+            method_version=1,
+            config=IntactConfig,
+            recipes={recipe.name: recipe for recipe in RECIPES},
+            method="harness_intact.method:Intact",
+            paper="intact",
+            row="INTACT (Ours)",
+            departures=DEPARTURES,
+        )
+    )
