@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 HELP_PLUGIN = "The method: a key of `harness plugins list`."
 HELP_DATASET = "The data set: a key of `harness data list`."
+HELP_PROTOCOL = "A protocol of the data set other than its default, e.g. `mlr-viper-maxpool`."
 HELP_RECIPE = "The training configuration: smoke, quick, standard or paper."
 HELP_TRIALS = "How many trials: splits first, then seeds. Default: the recipe's."
 HELP_SET = "Override a setting of the recipe, e.g. `--set lr=1e-4`. Repeatable."
@@ -29,6 +30,7 @@ HELP_FRESH = "Train anew, even where the same fit is done or was interrupted."
 def run(
     plugin: Annotated[str, typer.Option("--plugin", help=HELP_PLUGIN)],
     dataset: Annotated[str, typer.Option("--dataset", help=HELP_DATASET)],
+    protocol: Annotated[str | None, typer.Option("--protocol", help=HELP_PROTOCOL)] = None,
     recipe: Annotated[str, typer.Option("--recipe", help=HELP_RECIPE)] = "quick",
     trials: Annotated[int | None, typer.Option("--trials", min=1, help=HELP_TRIALS)] = None,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the first trial.")] = 0,
@@ -64,6 +66,7 @@ def run(
         device=device,
         precision=precision,
         fresh=fresh,
+        protocol=protocol,
     )
     try:
         report = execute(request, stderr)
@@ -96,7 +99,7 @@ def _print_report(report: RunReport) -> None:
     seeds = len({trial.trial.seed for trial in report.trials})
     table = Table(
         title=f"{plan.method.title} on {plan.dataset.card.title}: {splits} of "
-        f"{len(plan.protocol.spec.splits)} splits x {seeds} seed{'s' if seeds > 1 else ''}",
+        f"{plan.protocol.splits} splits x {seeds} seed{'s' if seeds > 1 else ''}",
         caption=_caption(report),
     )
     table.add_column("metric")

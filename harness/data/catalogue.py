@@ -92,7 +92,8 @@ def read(spec: DatasetSpec, root: Path) -> tuple[Record, ...]:
     """Return the records of a copy, sorted by id.
 
     Raises:
-        DataError: If it has none, has two of one id, or has what the data set's reader refuses.
+        DataError: If it has none, has two of one id, lacks the high-resolution original of one, or
+            has what the data set's reader refuses.
     """
     records = sorted(pkgutil.resolve_name(spec.read)(root), key=lambda record: record.id)
     if not records:
@@ -106,6 +107,7 @@ def read(spec: DatasetSpec, root: Path) -> tuple[Record, ...]:
             f"The copy of {spec.card.title} in {root} has {times} images called {name!r}.",
             "Remove all but one.",
         )
+    _check_originals(spec, records)
     return tuple(records)
 
 
@@ -166,6 +168,17 @@ def check(
     if counts != spec.card.expected:
         problem = f"It has {in_words(counts)}; complete are {in_words(spec.card.expected)}."
     return Report(counts, len(expected), problem)
+
+
+def _check_originals(spec: DatasetSpec, records: Records) -> None:
+    ids = {record.id for record in records}
+    for record in records:
+        if record.hr_id is not None and record.hr_id not in ids:
+            raise DataError(
+                f"The image {record.id!r} of {spec.card.title} is made from {record.hr_id!r}, "
+                "which is not there.",
+                "Add the original, or remove what was made from it.",
+            )
 
 
 def _first_difference(

@@ -12,13 +12,14 @@ from typing import Any
 from harness.data.catalogue import load
 from harness.data.manifest import content_hashes, find_difference, manifest
 from harness.data.protocol import Protocol, leaked, resolve
-from harness.errors import UsageError, WeightsError
+from harness.errors import UnknownName, UsageError, WeightsError
 from harness.loader import Registry
 from harness.loader import resolve as resolve_address
 from harness.models import InitialWeights, resolve_weights
+from harness.run.needs import check_needs
 from harness.run.request import RunRequest, build_config, choose_recipe, describe_narrowing
 from harness.settings import Settings
-from harness.specs import Down, load_protocol
+from harness.specs import Down, ProtocolSpec, list_protocols, load_protocol
 from harness.training import Device, choose_device
 from harness.types import (
     DatasetSpec,
@@ -105,8 +106,9 @@ def make_plan(
     if difference:
         announce(f"{difference} The numbers are not set beside published ones.")
     digest = manifest(dataset, records, hashes)
-    protocol = resolve(load_protocol(dataset.protocol), records, digest)
-    trials = choose_trials(request, recipe, len(protocol.spec.splits))
+    protocol = resolve(choose_protocol(request, dataset), records, digest)
+    trials = choose_trials(request, recipe, protocol.splits)
+    check_needs(method, protocol, trials, registry)
     weights = _choose_weights(request, method, config, settings)
     if weights.notice:
         announce(weights.notice)
@@ -126,6 +128,21 @@ def make_plan(
         device=device,
         trials=trials,
     )
+
+
+def choose_protocol(request: RunRequest, dataset: DatasetSpec) -> ProtocolSpec:
+    """Return the protocol that was asked for, or the data set's default.
+
+    Raises:
+        UnknownName: If none of the data set's protocols has that key.
+    """
+    if request.protocol is None:
+        return load_protocol(dataset.protocol)
+    specs = {key: load_protocol(key) for key in list_protocols()}
+    known = [key for key, spec in specs.items() if spec.dataset == dataset.key]
+    if request.protocol not in known:
+        raise UnknownName(f"protocol of {dataset.key!r}", request.protocol, known)
+    return specs[request.protocol]
 
 
 def _choose_weights(

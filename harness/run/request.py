@@ -30,6 +30,7 @@ class RunRequest:
         device: `auto`, `cpu` or `cuda`.
         precision: `auto`, `float32` or `bf16`.
         fresh: Train anew, even where a fit of the same key is done or interrupted.
+        protocol: Key of a protocol of the data set; None is its default.
     """
 
     plugin: str
@@ -42,6 +43,7 @@ class RunRequest:
     device: str = "auto"
     precision: str = "auto"
     fresh: bool = False
+    protocol: str | None = None
 
 
 def choose_recipe(spec: MethodSpec, name: str) -> Recipe:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 Role = Literal["query", "gallery"]
 Distance = Literal["euclidean", "cosine"]
+Need = Literal["lr-queries", "hr-pairs"]
 
 
 class MethodConfig(BaseModel):
@@ -82,6 +83,8 @@ class MethodSpec:
         paper: The key of its paper in `specs/papers`, if it has one.
         row: The name of its row in the paper's tables, if it has one.
         departures: Where the code leaves the paper, one sentence each.
+        needs: Images without which it makes no sense: `lr-queries`, some query of low resolution;
+            `hr-pairs`, training images of high resolution, to make pairs from.
     """
 
     key: str
@@ -94,6 +97,7 @@ class MethodSpec:
     paper: str | None = None
     row: str | None = None
     departures: tuple[str, ...] = ()
+    needs: tuple[Need, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,14 @@ def read(root: Path) -> Sequence[Record]:
     ]
 
 
+def read_made(root: Path) -> Sequence[Record]:
+    """Read `NAME.txt`, and `NAME@rN.txt` as made from it."""
+    return [
+        Record(p.stem, p.name, 1, 1, 2 if "@" in p.stem else 1, p.stem.split("@r")[0])
+        for p in root.glob("*.txt")
+    ]
+
+
 generated: list[Path] = []
 fail_once: list[bool] = []
 
@@ -189,6 +197,15 @@ class TestRead:
         (folder / "1_2-again.txt").write_text("two")
         with pytest.raises(DataError, match="has 2 images called '1_2'"):
             catalogue.read(spec, folder)
+
+    def test_an_image_without_its_original(self, spec: DatasetSpec, tmp_path: Path) -> None:
+        """A made image whose high-resolution original is missing is named with it."""
+        (tmp_path / "1_1@r2.txt").write_text("small")
+        reader = replace(spec, read=f"{HERE}:read_made")
+        with pytest.raises(DataError, match=r"image '1_1@r2' of Tiny is made from '1_1', which is"):
+            catalogue.read(reader, tmp_path)
+        (tmp_path / "1_1.txt").write_text("one")
+        assert len(catalogue.read(reader, tmp_path)) == 2
 
 
 class TestAdd:

@@ -1,0 +1,30 @@
+"""`harness run --protocol` chooses among the protocols of the data set."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.errors import UnknownName
+from harness.loader import load_plugins
+from harness.run.plan import choose_protocol
+from harness.run.request import RunRequest
+
+
+def chosen(dataset: str, protocol: str | None) -> str:
+    request = RunRequest(plugin="baseline-hr", dataset=dataset, protocol=protocol)
+    return choose_protocol(request, load_plugins().dataset(dataset)).key
+
+
+def test_the_default_and_another():
+    """Without a word the data set's default is taken; a protocol of its own can be named."""
+    assert chosen("mlr-viper", None) == "mlr-viper"
+    assert chosen("mlr-viper", "mlr-viper") == "mlr-viper"
+
+
+@pytest.mark.parametrize("other", ["viper", "caviar", "mlr-vipr"])
+def test_what_is_none_of_its_own_is_refused(other):
+    """A protocol of another data set is as unknown as one that is not there."""
+    with pytest.raises(UnknownName, match=f"no protocol of 'mlr-viper' called '{other}'") as caught:
+        chosen("mlr-viper", other)
+    assert "mlr-viper" in caught.value.known
+    assert "viper" not in caught.value.known
