@@ -1,4 +1,4 @@
-"""The trainer: runs a method's stages step by step, watches the losses, writes checkpoints.
+"""The trainer: runs a method's stages step by step, watches them, writes checkpoints.
 
 It knows nothing of any method: a stage brings its streams, optimisers and training step. What is
 drawn at random comes from the samplers and from torch's generators, whose states are in the
@@ -7,28 +7,26 @@ checkpoint, so that a resumed fit goes on as if it had never stopped: to the sam
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import torch
-from torch import Tensor
 
-from harness.data.augment import Augmenter
-from harness.data.images import ImageBank, to_unit_range
-from harness.data.sampler import PKSampler
-from harness.errors import Interrupted, TrainingError, UsageError
+from harness.data.images import ImageBank
+from harness.errors import Interrupted, TrainingError
 from harness.training.checkpoint import (
     Checkpoint,
     CheckpointPlace,
     find_checkpoint,
     write_checkpoint,
 )
+from harness.training.collapse import CollapseWatch, Fault
 from harness.training.device import Device
+from harness.training.stage import StageRun
 from harness.training.stopping import StopRequest
-from harness.types import Method, Record, Stage, TrainBatch
+from harness.types import Method, Record, Stage
 
 
 class Observer(Protocol):
@@ -63,64 +61,6 @@ class TrainingSummary:
     seconds: float
     steps: int
     identity_images: int
-
-
-class _StageRun:
-    """One stage under way: its samplers and augmenters, and the step function."""
-
-    def __init__(
-        self, stage: Stage, records: Sequence[Record], bank: ImageBank, device: Device, seed: int
-    ) -> None:
-        self.stage = stage
-        self._bank = bank
-        self._device = device
-        self._labels = {pid: i for i, pid in enumerate(sorted({r.pid for r in records}))}
-        self._augmenters = {n: Augmenter(s.augment, bank.size) for n, s in stage.streams.items()}
-        self.samplers: dict[str, PKSampler] = {}
-        for index, (name, stream) in enumerate(stage.streams.items()):
-            try:
-                self.samplers[name] = PKSampler(records, stream, seed + index)
-            except ValueError as error:
-                raise UsageError(
-                    f"Stage {stage.name!r} cannot draw its batches: {error}.",
-                    "Lower it with `--set batch_identities=...`.",
-                ) from error
-
-    def step(self, index: int) -> dict[str, float]:
-        """Run step `index` (from 0) and return its losses."""
-        self._set_rates(index)
-        batches = {name: self._batch(name) for name in self.stage.streams}
-        with self._device.accelerator.autocast():
-            losses = self.stage.train_step(batches, self._update)
-        return {name: float(loss.detach()) for name, loss in losses.items()}
-
-    def _update(self, optimiser: str, loss: Tensor) -> None:
-        chosen = self.stage.optimisers[optimiser]
-        chosen.zero_grad(set_to_none=True)
-        self._device.accelerator.backward(loss)
-        chosen.step()
-
-    def _set_rates(self, index: int) -> None:
-        factor = self.stage.schedule(index / self.stage.steps)
-        for optimiser in self.stage.optimisers.values():
-            for group in optimiser.param_groups:
-                group.setdefault("initial_lr", group["lr"])
-                group["lr"] = group["initial_lr"] * factor
-
-    def _batch(self, name: str) -> TrainBatch:
-        records, drawn = self.samplers[name].draw()
-        rates = None if drawn is None else self._bank.possible_rates(records, drawn)
-        device = self._device.torch
-        pixels = to_unit_range(self._bank.batch(records), device)
-        copy = None if rates is None else to_unit_range(self._bank.batch(records, rates), device)
-        pixels, copy = self._augmenters[name](pixels, copy)
-        return TrainBatch(
-            pixels=pixels,
-            labels=torch.tensor([self._labels[r.pid] for r in records], device=device),
-            native_lr=torch.tensor([r.r is None for r in records], device=device),
-            lr=copy,
-            rates=None if rates is None else torch.tensor(rates, device=device),
-        )
 
 
 class Trainer:
@@ -175,8 +115,9 @@ class Trainer:
         """Train from the last checkpoint, or from the start, to the last step.
 
         Raises:
-            TrainingError: If a loss is NaN or infinite; the last checkpoint is kept.
-            Interrupted: If a stop was requested; a checkpoint is written first.
+            TrainingError: If a rule of `collapse` ends the fit; the last good checkpoint is kept.
+            Interrupted: If a stop was requested; a checkpoint is written first, unless the
+                discriminator looks collapsed.
         """
         checkpoint = find_checkpoint(place.folder)
         first, done = (checkpoint.stage, checkpoint.step) if checkpoint else (0, 0)
@@ -184,6 +125,8 @@ class Trainer:
             run = self._begin(index)
             if checkpoint is not None:
                 self._restore(run, checkpoint)
+            elif index > 0 or run.stage.adversary is not None:
+                self._save(run, index, 0, place, observer)  # whatever the stage comes to
             observer.stage_started(run.stage, done)
             self._run_stage(run, index, done, (place, observer, stop))
             checkpoint, done = None, 0
@@ -193,42 +136,47 @@ class Trainer:
             sum(stage.steps * stage.identity_images for stage in self._stages),
         )
 
-    def _begin(self, index: int) -> _StageRun:
+    def _begin(self, index: int) -> StageRun:
         stage = self._stages[index]
         for name, network in self._method.networks.items():
             network.train(name in stage.trains)
             network.requires_grad_(name in stage.trains)
-        return _StageRun(
+        return StageRun(
             stage, self._records, self._bank, self._device, self._seed + 1000 * (index + 1)
         )
 
     def _run_stage(
         self,
-        run: _StageRun,
+        run: StageRun,
         index: int,
         done: int,
         around: tuple[CheckpointPlace, Observer, StopRequest],
     ) -> None:
         place, observer, stop = around
+        watch = CollapseWatch(run.stage)
         saved = time.perf_counter()
-        for step in range(done, run.stage.steps):
+        for step in range(done + 1, run.stage.steps + 1):
             start = time.perf_counter()
-            losses = run.step(step)
+            result = run.step(step - 1)
             self._seconds += time.perf_counter() - start
-            _refuse_not_finite(run.stage, step + 1, losses, place)
-            observer.step_done(run.stage, step + 1, losses)
-            if stop.requested or time.perf_counter() - saved > place.every:
-                observer.before_checkpoint()
-                write_checkpoint(place.folder, self._checkpoint(run, index, step + 1))
+            fault = watch.find_fault(step, result.losses, result.norms)
+            if fault is not None:
+                raise self._failure(run.stage, step, fault, place)
+            observer.step_done(run.stage, step, result.losses)
+            due = stop.requested or time.perf_counter() - saved > place.every
+            if due and watch.suspicion is None:
+                self._save(run, index, step, place, observer)
                 saved = time.perf_counter()
             if stop.requested:
-                raise Interrupted(
-                    f"Stopped in stage {run.stage.name!r} after step {step + 1} of "
-                    f"{run.stage.steps}; a checkpoint is written.",
-                    "The same command, without --fresh, resumes there.",
-                )
+                raise _interruption(run.stage, step, watch.suspicion)
 
-    def _checkpoint(self, run: _StageRun, index: int, step: int) -> Checkpoint:
+    def _save(
+        self, run: StageRun, index: int, step: int, place: CheckpointPlace, observer: Observer
+    ) -> None:
+        observer.before_checkpoint()
+        write_checkpoint(place.folder, self._checkpoint(run, index, step))
+
+    def _checkpoint(self, run: StageRun, index: int, step: int) -> Checkpoint:
         rng = {"cpu": torch.get_rng_state()}
         if self._device.torch.type == "cuda":
             rng["cuda"] = torch.cuda.get_rng_state(self._device.torch)
@@ -242,7 +190,7 @@ class Trainer:
             rng=rng,
         )
 
-    def _restore(self, run: _StageRun, checkpoint: Checkpoint) -> None:
+    def _restore(self, run: StageRun, checkpoint: Checkpoint) -> None:
         for name, network in self._method.networks.items():
             network.load_state_dict(checkpoint.networks[name])
         for name, optimiser in run.stage.optimisers.items():
@@ -254,14 +202,31 @@ class Trainer:
             torch.cuda.set_rng_state(checkpoint.rng["cuda"], self._device.torch)
         self._seconds = checkpoint.seconds
 
-
-def _refuse_not_finite(
-    stage: Stage, step: int, losses: Mapping[str, float], place: CheckpointPlace
-) -> None:
-    broken = [f"{name} = {value}" for name, value in losses.items() if not math.isfinite(value)]
-    if broken:
-        raise TrainingError(
-            f"Stage {stage.name!r}, step {step} of {stage.steps}: the loss {', '.join(broken)}.",
-            "Lower the learning rate (`--set lr=...`) or train with `--precision float32`; "
-            f"what the last checkpoint held is kept in {place.folder}.",
+    def _failure(
+        self, stage: Stage, step: int, fault: Fault, place: CheckpointPlace
+    ) -> TrainingError:
+        kept = find_checkpoint(place.folder)
+        where = (
+            "no checkpoint had been written yet"
+            if kept is None
+            else f"the last good checkpoint (stage {self._stages[kept.stage].name!r}, "
+            f"step {kept.step}) is kept in {place.folder}"
         )
+        return TrainingError(
+            f"Stage {stage.name!r}, step {step} of {stage.steps}: {fault.what}",
+            f"{fault.advice}: the same command would only start over from the first step; {where}.",
+        )
+
+
+def _interruption(stage: Stage, step: int, suspicion: str | None) -> Interrupted:
+    if suspicion is None:
+        return Interrupted(
+            f"Stopped in stage {stage.name!r} after step {step} of {stage.steps}; "
+            "a checkpoint is written.",
+            "The same command, without --fresh, resumes there.",
+        )
+    return Interrupted(
+        f"Stopped in stage {stage.name!r} after step {step} of {stage.steps}; {suspicion}, "
+        "so the checkpoint from before is kept.",
+        "The same command, without --fresh, resumes from it.",
+    )

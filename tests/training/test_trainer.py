@@ -8,67 +8,15 @@ import pytest
 import torch
 
 from harness.errors import DeviceError, Interrupted, TrainingError, UsageError
-from harness.training import (
-    CheckpointPlace,
-    StopRequest,
-    Trainer,
-    choose_device,
-    find_checkpoint,
-)
+from harness.training import StopRequest, Trainer, choose_device, find_checkpoint
 from harness.training.device import seed_everything
-from tests.training.toy import Toy, make_bank
-
-
-class Log:
-    """An observer that keeps what it is told, and may ask for a stop."""
-
-    def __init__(self, stop: StopRequest | None = None, stop_after: int = 0) -> None:
-        self.steps: list[tuple[str, int, float]] = []
-        self.started: list[tuple[str, int]] = []
-        self.saved = 0
-        self._stop, self._stop_after = stop, stop_after
-
-    def stage_started(self, stage, done):
-        self.started.append((stage.name, done))
-
-    def step_done(self, stage, step, losses):
-        self.steps.append((stage.name, step, losses["id"]))
-        if self._stop is not None and len(self.steps) == self._stop_after:
-            self._stop.requested = True
-
-    def before_checkpoint(self):
-        self.saved += 1
-
-
-@pytest.fixture
-def bank(tmp_path):
-    images = tmp_path / "images"
-    images.mkdir()
-    return make_bank(images)
-
-
-def train(method, bank, folder, log=None, stop=None, *, precision="float32", every=1e9):
-    """Train a method with fixed seeds, and return its log and summary."""
-    records, images = bank
-    log, stop = log or Log(), stop or StopRequest()
-    device = choose_device("cpu", precision)
-    seed_everything(11)
-    trainer = Trainer(method, records, images, device, seed=5)
-    summary = trainer.train(CheckpointPlace(folder, every), log, stop)
-    return log, summary
+from tests.training.toy import Log, Toy, parameters, train
 
 
 def fresh(**options):
     """Return a method with the same initial weights each time."""
     seed_everything(3)
     return Toy(**options)
-
-
-def parameters(method):
-    """Return everything that a method learnt, buffers included."""
-    return {
-        f"{n}.{k}": v for n, net in method.networks.items() for k, v in net.state_dict().items()
-    }
 
 
 def test_stages_run_in_order(bank, tmp_path):
@@ -120,14 +68,40 @@ def test_resume_gives_the_same_bits(bank, tmp_path, stop_after):
 
 
 def test_checkpoint_after_the_interval(bank, tmp_path):
-    """With no time between checkpoints, one is written after each step, and told."""
+    """With no time between checkpoints, one is written after each step, and told.
+
+    One more is written where the second stage starts.
+    """
     log, _ = train(fresh(), bank, tmp_path / "c", every=0.0)
     checkpoint = find_checkpoint(tmp_path / "c")
 
-    assert log.saved == 12
+    assert log.saved == 12 + 1
     assert checkpoint is not None
     assert (checkpoint.stage, checkpoint.step) == (1, 6)
     assert [p.name for p in (tmp_path / "c").iterdir()] == ["checkpoint.pt"]
+
+
+def test_start_of_a_later_stage_is_a_checkpoint(bank, tmp_path):
+    """What a stage made is kept when the next begins, and a fit resumed there ends the same."""
+    stop = StopRequest()
+    whole, parts = fresh(), fresh()
+    train(whole, bank, tmp_path / "whole")
+
+    class StopAtTheHead(Log):
+        def stage_started(self, stage, done):
+            if stage.name == "head":
+                raise KeyboardInterrupt  # killed: nothing else is written
+
+    with pytest.raises(KeyboardInterrupt):
+        train(parts, bank, tmp_path / "parts", StopAtTheHead(), stop)
+    kept = find_checkpoint(tmp_path / "parts")
+    resumed = fresh()
+    log, _ = train(resumed, bank, tmp_path / "parts")
+
+    assert (kept.stage, kept.step) == (1, 0)
+    assert torch.equal(kept.networks["body"]["0.weight"], parts.body[0].weight)
+    assert log.started == [("head", 0)]
+    assert all(torch.equal(parameters(resumed)[k], v) for k, v in parameters(whole).items())
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
@@ -141,6 +115,38 @@ def test_broken_loss_ends_the_fit_with_the_last_good_checkpoint(bank, tmp_path, 
     assert checkpoint is not None
     assert checkpoint.step == 3
     assert all(torch.isfinite(v).all() for v in checkpoint.networks["head"].values())
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "message"),
+    [
+        (lambda loss: loss * 1e6, r"step 25 of 30: the gradient of optimiser 'all' exploded"),
+        (lambda loss: loss + (loss - loss.detach()).sqrt(), "its norm is (nan|inf), after a"),
+    ],
+)
+def test_exploding_gradient_ends_the_fit(bank, tmp_path, spoilt, message):
+    """A gradient far beyond the usual, or infinite under a finite loss, ends the fit."""
+    method = fresh(steps=30, spoil=lambda call, loss: spoilt(loss) if call == 25 else loss)
+    with pytest.raises(TrainingError, match=message):
+        train(method, bank, tmp_path / "c", every=0.0)
+
+    assert find_checkpoint(tmp_path / "c").step == 24
+
+
+def test_hard_batch_does_not_end_the_fit(bank, tmp_path):
+    """A loss a hundred times the usual is a hard batch."""
+    method = fresh(steps=30, spoil=lambda call, loss: loss * 100 if call == 25 else loss)
+
+    assert train(method, bank, tmp_path / "c")[1].steps == 60
+
+
+def test_failure_before_any_checkpoint_says_so(bank, tmp_path):
+    """A fit that fails before its first checkpoint promises none."""
+    method = fresh(spoil=lambda call, loss: loss * float("nan"))
+    with pytest.raises(TrainingError, match="no checkpoint had been written yet"):
+        train(method, bank, tmp_path / "c")
+
+    assert find_checkpoint(tmp_path / "c") is None
 
 
 def test_schedule_scales_the_rate(bank, tmp_path):

@@ -1,4 +1,4 @@
-"""A method of two tiny networks and two stages, to watch the trainer with."""
+"""A method of two tiny networks and two stages, and an observer, to watch the trainer with."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from torch.nn.functional import cross_entropy
 
 from harness import Augment, EmbedBatch, Stage, Stream, TrainBatch, Update
 from harness.data.images import ImageBank
+from harness.training import CheckpointPlace, StopRequest, Trainer, choose_device
+from harness.training.device import seed_everything
 from harness.types import Record
 
 
@@ -81,3 +83,42 @@ def make_bank(folder) -> tuple[list[Record], ImageBank]:
     bank = ImageBank(folder, records, (16, 8))
     bank.fill()
     return records, bank
+
+
+class Log:
+    """An observer that keeps what it is told, and may ask for a stop."""
+
+    def __init__(self, stop: StopRequest | None = None, stop_after: int = 0) -> None:
+        self.steps: list[tuple[str, int, float]] = []
+        self.started: list[tuple[str, int]] = []
+        self.saved = 0
+        self._stop, self._stop_after = stop, stop_after
+
+    def stage_started(self, stage, done):
+        self.started.append((stage.name, done))
+
+    def step_done(self, stage, step, losses):
+        self.steps.append((stage.name, step, losses["id"]))
+        if self._stop is not None and len(self.steps) == self._stop_after:
+            self._stop.requested = True
+
+    def before_checkpoint(self):
+        self.saved += 1
+
+
+def train(method, bank, folder, log=None, stop=None, *, precision="float32", every=1e9):
+    """Train a method with fixed seeds, and return its log and summary."""
+    records, images = bank
+    log, stop = log or Log(), stop or StopRequest()
+    device = choose_device("cpu", precision)
+    seed_everything(11)
+    trainer = Trainer(method, records, images, device, seed=5)
+    summary = trainer.train(CheckpointPlace(folder, every), log, stop)
+    return log, summary
+
+
+def parameters(method):
+    """Return everything that a method learnt, buffers included."""
+    return {
+        f"{n}.{k}": v for n, net in method.networks.items() for k, v in net.state_dict().items()
+    }
