@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 from harness.definitions import METRICS
@@ -20,7 +20,7 @@ _SPECS = {spec.name: spec for spec in METRICS}
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """What was published of a method, and what was reproduced of it.
+    """What was published of a method in one setting, and what was reproduced of that.
 
     Attributes:
         method: Key of our method; None for a published row that none of ours reproduces.
@@ -45,8 +45,8 @@ class ProtocolTable:
         headline: The metric that rank-k stands for; None where it is not built in.
         headline_name: Its full name.
         columns: In order.
-        groups: The initial weights, then the published methods in the order of the papers, then
-            the others.
+        groups: The initial weights, then the published methods in the order of the papers, each
+            with its other settings after it, then the others.
         assumptions: What is assumed of the published rows.
         has_floor: Whether there is a row of the initial weights.
     """
@@ -161,22 +161,30 @@ def _table(
 
 
 def _grouped(published: Sequence[PublishedRow], reproduced: Sequence[ReproducedRow]) -> list[Group]:
-    """Put what was reproduced of a method right after what was published of it."""
-    methods = dict.fromkeys(
-        [FLOOR, *_methods_or_places(published), *(row.row.method for row in reproduced)]
-    )
-    groups = []
-    for method in methods:
-        if isinstance(method, int):
-            groups.append(Group(None, [published[method]], []))
-            continue
-        theirs = [row for row in published if row.method == method]
-        ours = [row for row in reproduced if row.row.method == method]
-        if theirs or ours:
-            groups.append(Group(method, theirs, ours))
+    """Put what was reproduced right after what was published of the same method and settings.
+
+    What a method gave with other settings than the published ones follows in a group of its own.
+    """
+    theirs = _by_method_and_settings(published)
+    ours: dict[Hashable, list[ReproducedRow]] = {}
+    for row in reproduced:
+        same = (key for key, rows in theirs.items() if rows[0].is_reproduced_by(row.row))
+        ours.setdefault(next(same, row.row.method), []).append(row)
+    groups = [Group(rows[0].method, rows, ours.pop(key, [])) for key, rows in theirs.items()]
+    for rows in ours.values():
+        method = rows[0].row.method
+        same = [place for place, group in enumerate(groups, start=1) if group.method == method]
+        place = 0 if method == FLOOR else max(same, default=len(groups))
+        groups.insert(place, Group(method, [], rows))
     return groups
 
 
-def _methods_or_places(published: Sequence[PublishedRow]) -> list[str | int]:
-    """Return for each row the method that reproduces it, or its place where there is none."""
-    return [row.method or place for place, row in enumerate(published)]
+def _by_method_and_settings(
+    published: Sequence[PublishedRow],
+) -> dict[Hashable, list[PublishedRow]]:
+    """Gather published rows; one that none of our methods reproduces is on its own."""
+    gathered: dict[Hashable, list[PublishedRow]] = {}
+    for place, row in enumerate(published):
+        key = place if row.method is None else (row.method, tuple(sorted(row.settings.items())))
+        gathered.setdefault(key, []).append(row)
+    return gathered

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.specs import Cell, PaperSpec
+from harness.specs import Cell, PaperSpec, Settings
+from harness.store import Row
 
 NOT_REPORTED = "-"
 
@@ -19,6 +21,7 @@ class PublishedRow:
         source: The table, and the row's name where it is printed differently.
         title: The row's method as we name it.
         method: Key of our method that reproduces it, if there is one.
+        settings: With which of its settings; empty where any are meant.
         year: Of the row's method.
         cells: By column.
     """
@@ -27,8 +30,28 @@ class PublishedRow:
     source: str
     title: str
     method: str | None
+    settings: Settings
     year: int
     cells: Mapping[str, Cell]
+
+    def is_reproduced_by(self, row: Row) -> bool:
+        """Return whether a row of the store is of this row's method and settings."""
+        return any(cell.is_reproduced_by(row.method, row.config) for cell in self.cells.values())
+
+    def command(self, dataset: str) -> str:
+        """Return the command that reproduces it on a data set.
+
+        The paper's first row of the method is taken for the method as it is by itself; what this
+        row sets otherwise is told to the command.
+        """
+        rows = (row for table in self.paper.tables for row in table.rows)
+        usual = next((row.settings for row in rows if row.method == self.method), {})
+        changed = [
+            f" --set {key}={json.dumps(value)}"
+            for key, value in self.settings.items()
+            if usual.get(key) != value
+        ]
+        return f"harness run --plugin {self.method} --dataset {dataset}" + "".join(changed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +109,7 @@ def _row(cells: Sequence[Cell], paper: PaperSpec) -> PublishedRow:
         source=first.source.table + (f", {first.row}" if first.row != first.title else ""),
         title=first.title,
         method=first.method,
+        settings=first.settings,
         year=first.year,
         cells={column_of(cell): cell for cell in cells},
     )

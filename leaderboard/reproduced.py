@@ -25,7 +25,7 @@ class Delta:
 
     Attributes:
         value: Reproduced less published, a fraction.
-        source: Paper and table.
+        source: Paper and table, or several that print the same number.
     """
 
     value: float
@@ -57,7 +57,7 @@ class ReproducedRow:
         row: What the store has of it.
         original: Whether its images are those that the data set's card describes.
         values: By column, the number with its interval.
-        deltas: By column, the distances to the published numbers of the same method.
+        deltas: By column, the distances to the published numbers of the same method and settings.
         gain: The difference to the initial weights.
         trials: How much of the protocol was run, in words.
         seconds: Training time of all its trials.
@@ -96,8 +96,8 @@ def make_reproduced(
     scores = _scores(row)
     ours = [(column.key, column.metric) for column in columns if column.metric is not None]
     values = {key: estimates.of(scores, metric) for key, metric in ours}
-    original = all(trial.fit.provenance.get("original_data", True) for trial in row.trials)
-    same = [other for other in published if original and other.method == row.method]
+    original = is_original(row)
+    same = [other for other in published if original and other.is_reproduced_by(row)]
     trials = [Trial(score.split, score.seed) for score in scores]
     return ReproducedRow(
         anchor=f"row-{scores[0].id}",
@@ -113,12 +113,22 @@ def make_reproduced(
     )
 
 
+def is_original(row: Row) -> bool:
+    """Return whether a row's images are those that the data set's card describes."""
+    return all(trial.fit.provenance.get("original_data", True) for trial in row.trials)
+
+
 def _deltas(ours: Interval, column: str, published: Sequence[PublishedRow]) -> list[Delta]:
-    theirs = [(row, row.cells[column].value) for row in published if column in row.cells]
+    """Return the distance to each published number; tables that print the same one share it."""
+    sources: dict[float, list[str]] = {}
+    for row in published:
+        value = row.cells[column].value if column in row.cells else None
+        if value is not None:
+            sources.setdefault(value, []).append(f"{row.paper.name}, {row.source}")
     return [
-        Delta(ours.value - value, f"{row.paper.name}, {row.source}")
-        for row, value in theirs
-        if ours.value is not None and value is not None
+        Delta(ours.value - value, "; ".join(names))
+        for value, names in sources.items()
+        if ours.value is not None
     ]
 
 

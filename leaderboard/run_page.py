@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from harness.definitions import METRICS, short_name
 from harness.store import FitView, ProtocolInfo, RunView, ScoreView, Store
@@ -152,12 +153,17 @@ def make_run(store: Store, library: Library, estimates: Estimates, run: RunView)
         config=facts(scrub(fit.config)) if fit else [],
         settings=facts(scrub(run.settings)),
         environment=facts(scrub(run.environment)),
-        provenance=facts(scrub(fit.provenance)) if fit else [],
+        provenance=facts(scrub(_origin(fit))) if fit else [],
         dirty=bool((run.environment.get("git") or {}).get("dirty")),
         trials=_trials(run, fits, scores, headline),
         outcomes=_outcomes(estimates, done, protocol),
         curves=_curves(store, fits),
     )
+
+
+def _origin(fit: FitView) -> dict[str, Any]:
+    """Return a fit's provenance without what its method says of itself, which has its own page."""
+    return {name: value for name, value in fit.provenance.items() if name != "description"}
 
 
 def _trials(

@@ -12,6 +12,7 @@ from typing import Any
 
 from harness import __version__
 from harness.loader import Origin
+from harness.types import MethodSpec, Recipe
 
 PACKAGES = ("torch", "torchvision", "accelerate", "kornia", "numpy", "pillow", "scipy")
 GIT_TIMEOUT = 5.0  # [s]
@@ -40,6 +41,17 @@ def describe_provenance(origin: Origin, address: str) -> dict[str, Any]:
         "distribution": origin.distribution,
         "version": origin.version,
         "code_sha256": hash_package(address.partition(":")[0].partition(".")[0]),
+    }
+
+
+def describe_method(spec: MethodSpec, recipe: Recipe) -> dict[str, Any]:
+    """Return what a method says of itself, for pages that are built without its plugin."""
+    return {
+        "title": spec.title,
+        "summary": spec.summary,
+        "paper": spec.paper,
+        "departures": list(spec.departures),
+        "recipe": recipe.summary,
     }
 
 

@@ -13,7 +13,7 @@ from harness.data.images import ImageBank
 from harness.errors import Interrupted, TrainingError, WeightsError
 from harness.loader import Origin, resolve
 from harness.models import load_backbone, load_model, save_model
-from harness.run.environment import describe_environment, describe_provenance
+from harness.run.environment import describe_environment, describe_method, describe_provenance
 from harness.run.plan import RunPlan, config_hash, fit_key, fit_seed
 from harness.run.progress import RunProgress
 from harness.run.watch import FitWatch
@@ -188,5 +188,9 @@ class Fitter:
             ),
             device=plan.device.describe(),
             provenance=describe_provenance(self.origin, plan.method.method)
-            | {"environment": describe_environment(), "original_data": plan.original},
+            | {
+                "environment": describe_environment(),
+                "original_data": plan.original,
+                "description": describe_method(plan.method, plan.recipe),
+            },
         )

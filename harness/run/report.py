@@ -143,14 +143,18 @@ def make_report(
 
 
 def published_cells(plan: RunPlan, registry: Registry) -> dict[str, Cell]:
-    """Return the published numbers that the run reproduces, by short name."""
-    cells = (cell for paper in all_papers(registry.papers).values() for cell in paper.cells())
-    wanted = (plan.method.key, plan.dataset.key)
-    return {
-        cell.metric: cell
-        for cell in cells
-        if (cell.method, cell.dataset) == wanted and cell.value is not None
-    }
+    """Return the published numbers that the run reproduces, by short name.
+
+    Those of its method, settings, data set and protocol; of several, the first that was printed.
+    """
+    config = plan.config.model_dump(mode="json")
+    found: dict[str, Cell] = {}
+    for paper in all_papers(registry.papers).values():
+        for cell in paper.cells(dataset=plan.dataset.key):
+            same = cell.is_reproduced_by(plan.method.key, config)
+            if same and cell.protocol == plan.protocol.spec.key and cell.value is not None:
+                found.setdefault(cell.metric, cell)
+    return found
 
 
 def _per_query(spec: MetricSpec, k: int | None, result: TrialResult, plan: RunPlan) -> PerQuery:

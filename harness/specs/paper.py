@@ -26,6 +26,7 @@ KIND = "papers"
 
 Flag = Literal["verbatim", "repaired", "inferred", "suspicious", "lost"]
 ApDefinition = Literal["sum_precision", "trapezoid", "unknown"]
+Settings = Mapping[str, bool | int | float | str]
 
 NUMBER = re.compile(r"\d+(\.\d+)?")
 NO_VALUE = ("-", "?")  # not reported, lost
@@ -50,6 +51,7 @@ class Cell:
         row: The row as printed.
         title: The row's method as we name it.
         method: Key of our method that reproduces the row, if there is one.
+        settings: What the row sets of that method's config; empty where any config is meant.
         year: Of the row's method.
         dataset: Key of the data set.
         metric: "rank1", "rank5", "map".
@@ -70,6 +72,7 @@ class Cell:
     row: str
     title: str
     method: str | None
+    settings: Settings
     year: int
     dataset: str
     metric: str
@@ -83,6 +86,13 @@ class Cell:
     underline: bool
     flag: Flag
     note: str | None
+
+    def is_reproduced_by(self, method: str, config: Mapping[str, Any]) -> bool:
+        """Return whether a fit of that method and config reproduces the row.
+
+        A config without one of the row's settings does not: nobody knows what it stood at.
+        """
+        return method == self.method and sets(config, self.settings)
 
 
 class CellEntry(Spec):
@@ -131,6 +141,7 @@ class Row(Spec):
         cites: The citation in the row.
         year: Of the row's method; the paper's unless given.
         method: Key of our method that reproduces it.
+        settings: With which of its settings, where the paper has rows of several.
         cells: By data set, then by metric.
     """
 
@@ -139,7 +150,14 @@ class Row(Spec):
     cites: str | None = None
     year: int | None = None
     method: str | None = None
+    settings: Settings = Field(default_factory=dict)
     cells: Mapping[str, Mapping[str, CellEntry]]
+
+    @model_validator(mode="after")
+    def _check_settings(self) -> Row:
+        if self.settings and self.method is None:
+            raise ValueError(f"row {self.name!r} has settings, but no method that they are of")
+        return self
 
 
 class Assumed(Spec):
@@ -237,6 +255,7 @@ class PaperSpec(Spec):
                     row=row.name,
                     title=row.title or row.name,
                     method=row.method,
+                    settings=row.settings,
                     year=row.year or self.year,
                     dataset=dataset,
                     metric=metric,
@@ -276,6 +295,15 @@ def parse_paper(text: str, origin: str) -> PaperSpec:
         UsageError: If it is not a paper.
     """
     return parse(text, origin, PaperSpec)
+
+
+def sets(config: Mapping[str, Any], settings: Settings) -> bool:
+    """Return whether a config has each of the settings.
+
+    >>> sets({"use_gan": False, "lr": 0.1}, {"use_gan": False}), sets({}, {"use_gan": False})
+    (True, False)
+    """
+    return all(key in config and config[key] == value for key, value in settings.items())
 
 
 def _is_between(mark: str, text: str) -> bool:

@@ -32,6 +32,16 @@ DECLARED = WeightsUsed("own.safetensors", "b" * 64, "ours", True, "CC BY 4.0")
 RANDOM = WeightsUsed("none")
 VARIANT = Variant(feature="v", distance="euclidean")
 
+WHOLE = {
+    "use_mse": True,
+    "use_id": True,
+    "use_gan": True,
+    "use_assoc": True,
+    "use_bridge": True,
+    "height": 128,
+}
+"""The config of INTACT as it is by itself."""
+
 CAVIAR = ProtocolInfo(
     id="c0ffee" * 10,
     key="caviar",
@@ -101,7 +111,7 @@ class Shelf:
             },
         }
         fit_values: dict[str, Any] = {}
-        for name in ("weights", "provenance"):
+        for name in ("weights", "provenance", "config", "config_hash", "narrowed"):
             if name in named:
                 fit_values[name] = named.pop(name)
         run_id = self.store.begin_run(RunDraft(**{**values, **named}))

@@ -135,7 +135,7 @@ def test_the_same_store_gives_the_same_bytes(built, tmp_path, monkeypatch):
         "index": str(tmp_path / "again" / "index.html"),
         "pages": len(pages(built.site)),
         "written": len(files(built.site)),
-        "datasets": 3,
+        "datasets": 5,
         "rows": 4,
         "runs": 5,
     }

@@ -15,7 +15,7 @@ from leaderboard.site import build
 from leaderboard.wording import ABSENT, percent, points
 from tests.leaderboard.conftest import HOSTILE, Built
 from tests.leaderboard.pages import read_page, row_of, table_of
-from tests.leaderboard.shelf import CAVIAR, Shelf
+from tests.leaderboard.shelf import CAVIAR, WHOLE, Shelf
 
 RANK1, RANK5, RANK10, RANK20, MAP_SUM, MAP_TRAPEZOID, MAP_SINGLE, MINP, GAIN, TRIALS = range(10)
 STORED = [
@@ -71,8 +71,7 @@ def test_reproduced_numbers_are_those_of_the_store(built, results, run, title):
 
 def test_published_numbers_are_as_printed(results):
     """The published rows have the paper's own strings, dashes included, and no other number."""
-    table = load_paper("rain").table("1")
-    for row in table.rows:
+    for row in load_paper("rain").table("1").rows:
         entries = row.cells["caviar"]
         if all(entry.printed == "-" for entry in entries.values()):
             continue
@@ -83,8 +82,9 @@ def test_published_numbers_are_as_printed(results):
 
 
 def test_a_row_that_reports_nothing_on_the_data_set_is_left_out(results):
-    """CSR-GAN has dashes only on CAVIAR, so it has no row there."""
-    assert not [header for header in results.rows() if "CSR-GAN" in header]
+    """RAIN has dashes only for CSR-GAN on CAVIAR, so that row is not there; INTACT has numbers."""
+    (row,) = [header for header in results.rows() if "CSR-GAN" in header]
+    assert "in INTACT, Table 1" in row
 
 
 def test_kinds_differ_by_word_and_shape(results):
@@ -191,7 +191,7 @@ def test_published_only(built):
     """A data set without a protocol of ours has its published rows, and nothing beside them."""
     page = read_page(built.site / "datasets" / "mlr-cuhk03.html")
     table = table_of(page, "numbers as printed")
-    assert len(table.rows()) == 7
+    assert len(table.rows()) == 7 + 9  # RAIN's nine less two of dashes, INTACT's ten less one
     assert all("published" in header for header in table.rows())
     assert row_of(table, "Baseline (HR)")[-1].text == "not run"
     assert "no assumed protocol" in page.text
@@ -233,6 +233,62 @@ def test_other_images_than_the_original_are_not_compared(store):
     assert any(rows["baseline-hr"].deltas.values())
     assert not rows["baseline-hr-lr"].original
     assert not any(rows["baseline-hr-lr"].deltas.values())
+
+
+def test_other_settings_are_not_set_beside_published_numbers(store):
+    """A run with a loss off is a group of its own after INTACT's, without a distance to 44.0."""
+    shelf = Shelf(store)
+    shelf.run("intact", splits=(0,), config=WHOLE, config_hash="whole")
+    shelf.run("intact", splits=(0,), config=WHOLE | {"use_gan": False}, config_hash="less")
+    shelf.run("initial-weights", splits=(0,))
+    (table,) = make_dataset(read(store), Estimates(store), "caviar").tables
+    places = [i for i, group in enumerate(table.groups) if group.method == "intact"]
+    beside, apart = (table.groups[i] for i in places)
+    assert places == [len(table.groups) - 2, len(table.groups) - 1]
+    assert table.groups[0].method == "initial-weights"
+    assert [row.source for row in beside.published] == ["Table 1, INTACT (Ours)"]
+    (whole,), (less,) = beside.reproduced, apart.reproduced
+    assert (whole.row.config_hash, less.row.config_hash) == ("whole", "less")
+    assert [delta.source for delta in whole.deltas["rank1"]] == ["INTACT, Table 1, INTACT (Ours)"]
+    assert not apart.published
+    assert not any(less.deltas.values())
+
+
+def test_rows_of_several_settings(store, home):
+    """Each run stands beside the tables of its settings; tables of one number share its Δ."""
+    shelf = Shelf(store)
+    protocol = replace(CAVIAR, id="e" * 64, key="mlr-market1501", dataset="mlr-market1501")
+    without = WHOLE | {"use_bridge": False}
+    shelf.run("intact", splits=(0,), protocol=protocol, config=WHOLE, config_hash="whole")
+    shelf.run("intact", splits=(0,), protocol=protocol, config=without, config_hash="less")
+    page = make_dataset(read(store), Estimates(store), "mlr-market1501")
+    (table,) = page.tables
+    groups = [
+        ([r.source for r in g.published], [r.row.config_hash for r in g.reproduced])
+        for g in table.groups
+        if g.method == "intact"
+    ]
+    assert groups == [
+        (
+            [
+                "Table 1, INTACT (Ours)",
+                "Table 3, MSE+ID+GAN+Association",
+                "Table 5, W (Fig. 5 (c))",
+            ],
+            ["whole"],
+        ),
+        (["Table 3, MSE+ID"], []),
+        (["Table 3, MSE+ID+GAN"], []),
+        (["Table 5, W/O (Fig. 5 (d))"], ["less"]),
+    ]
+    (delta,) = table.reproduced[0].deltas["rank1"]
+    assert delta.source.count("INTACT, Table") == 3
+    path = home / "page.html"
+    path.write_text(Renderer().render("dataset.html.j2", "datasets/mlr-market1501.html", page))
+    results = table_of(read_page(path), "as printed")
+    assert row_of(results, "published", "INTACT, MSE+ID+GAN ")[-1].text == (
+        "not run: harness run --plugin intact --dataset mlr-market1501 --set use_assoc=false"
+    )
 
 
 def test_one_table_for_each_protocol(store):

@@ -81,9 +81,9 @@ def test_an_ablation_is_not_beside_the_whole_method(real_data, monkeypatch):
     monkeypatch.setenv("HARNESS_DATA", str(real_data))
     plugins = load_plugins()
     found = {}
-    for settings in ((), ("use_gan=false",)):
+    for settings in ((), ("use_assoc=false",)):
         request = RunRequest("intact", "caviar", settings=settings, weights="none")
         plan = make_plan(request, plugins, Settings.from_environment())
         cells = published_cells(plan, plugins)
         found[settings] = [cells[name].printed for name in ("rank1", "rank5", "rank10") if cells]
-    assert found == {(): ["44.0", "81.8", "93.9"], ("use_gan=false",): []}
+    assert found == {(): ["44.0", "81.8", "93.9"], ("use_assoc=false",): []}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -34,6 +37,7 @@ tables:
       - name: Ours (full)
         title: TINY
         method: tiny
+        settings: {depth: 3, full: true}
         cells:
           caviar:
             rank1: "**27.5**"
@@ -65,6 +69,35 @@ def test_only_a_map_has_an_ap_definition() -> None:
     """`ap` says which AP is behind a map; a rank-k has none."""
     cells = parse_paper(PAPER, "tiny.yaml").cells()
     assert [(cell.metric, cell.ap) for cell in cells[:2]] == [("rank1", None), ("map", "unknown")]
+
+
+@pytest.mark.parametrize(
+    ("method", "config", "reproduced"),
+    [
+        ("tiny", {"depth": 3, "full": True, "lr": 0.1}, True),
+        ("tiny", {"depth": 3, "full": False}, False),
+        ("tiny", {"depth": 3}, False),
+        ("tinier", {"depth": 3, "full": True}, False),
+    ],
+)
+def test_a_row_is_reproduced_with_its_settings(
+    method: str, config: Mapping[str, Any], reproduced: bool
+) -> None:
+    """A fit reproduces a row if it is of the row's method and has every setting of the row."""
+    theirs, *_, ours = parse_paper(PAPER, "tiny.yaml").cells()
+    assert ours.is_reproduced_by(method, config) is reproduced
+    assert not theirs.is_reproduced_by(method, config)
+
+
+def test_a_row_without_settings_is_reproduced_by_any_config() -> None:
+    """A method whose rows list no settings is reproduced as it stands."""
+    text = PAPER.replace("        settings: {depth: 3, full: true}\n", "")
+    assert parse_paper(text, "tiny.yaml").cells()[-1].is_reproduced_by("tiny", {"full": False})
+
+
+def test_settings_need_a_method() -> None:
+    """Settings of a row that none of our methods reproduces are refused."""
+    assert "'Ours (full)' has settings, but no method" in refusal("        method: tiny\n", "")
 
 
 def test_cells_of_one_dataset() -> None:
