@@ -60,7 +60,8 @@ class Fitter:
 
         Raises:
             Interrupted: If it was stopped by hand.
-            TrainingError: If a loss is not finite; the fit is stored as failed.
+            TrainingError: If it cannot go on: NaN, explosion, collapse. The fit is stored as
+                failed and its last good checkpoint kept; a failed fit is not resumed.
             UsageError: If another process is training it.
         """
         with self.store.locks.hold(fit.id), StopRequest() as stop:
