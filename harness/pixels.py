@@ -5,7 +5,7 @@ device is elsewhere.
 
 Every image here is an RGB array of uint8, (H, W, 3). PIL's resampling of 8-bit images works in
 integers, so its result depends on neither processor nor thread count. A filter that reduces is
-widened by the factor of reduction (antialiasing).
+widened by the factor of reduction (antialiasing). Max-pooling is numpy's.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from harness.errors import DataError
 from harness.specs.protocol import Down
 
 Pixels = npt.NDArray[np.uint8]
+Size = tuple[int, int]  # height and width [pixels]
 
 SMALLEST_SIDE = 4  # pixels; below this nothing of a person is left
 
@@ -48,13 +49,15 @@ def read_image(path: Path) -> Pixels:
         ) from error
 
 
-def degrade(image: Pixels, r: int, *, down: Down = "bicubic") -> Pixels:
-    """Return the image reduced r times at its native resolution, (round(H/r), round(W/r), 3).
+def degrade(image: Pixels, r: int, *, down: Down = "bicubic", size: Size | None = None) -> Pixels:
+    """Return the image reduced r times, of `reduced_size`; it is not enlarged again.
 
     Args:
         image: (H, W, 3).
         r: Down-sampling rate; 1 returns the image itself.
-        down: The filter.
+        down: The filter. `maxpool` takes the largest value of each r x r block and drops what is
+            left over at the lower and right border.
+        size: Height and width to which it is brought before it is reduced; None is its own.
 
     Raises:
         DataError: If r is below 1, or leaves less than 4 pixels on a side.
@@ -65,14 +68,24 @@ def degrade(image: Pixels, r: int, *, down: Down = "bicubic") -> Pixels:
         )
     if r == 1:
         return image
-    height, width = (round(side / r) for side in image.shape[:2])
+    given = image if size is None else resize(image, *size)
+    height, width = reduced_size(given.shape[0], given.shape[1], r, down)
     if min(height, width) < SMALLEST_SIDE:
         raise DataError(
-            f"An image of {image.shape[0]} x {image.shape[1]} pixels down-sampled {r} times "
+            f"An image of {given.shape[0]} x {given.shape[1]} pixels down-sampled {r} times "
             f"has {height} x {width}, and less than {SMALLEST_SIDE} on a side is refused.",
             "Use a smaller rate, or leave this image out.",
         )
-    return _resample(image, height, width, FILTERS[down])
+    if down == "maxpool":
+        return _max_pool(given, height, width, r)
+    return _resample(given, height, width, FILTERS[down])
+
+
+def reduced_size(height: int, width: int, r: int, down: Down) -> Size:
+    """Return height and width after a reduction r times: rounded, or down with `maxpool`."""
+    if down == "maxpool":
+        return height // r, width // r
+    return round(height / r), round(width / r)
 
 
 def resize(image: Pixels, height: int, width: int) -> Pixels:
@@ -82,6 +95,11 @@ def resize(image: Pixels, height: int, width: int) -> Pixels:
 
 def _resample(image: Pixels, height: int, width: int, how: Image.Resampling) -> Pixels:
     return np.array(Image.fromarray(image).resize((width, height), how))
+
+
+def _max_pool(image: Pixels, height: int, width: int, r: int) -> Pixels:
+    blocks = image[: height * r, : width * r].reshape(height, r, width, r, 3)
+    return np.array(blocks.max(axis=(1, 3)))
 
 
 def _reason(path: Path, error: Exception) -> str:

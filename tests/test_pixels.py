@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from harness.errors import DataError
-from harness.pixels import FILTERS, Pixels, degrade, read_image, resize
+from harness.pixels import FILTERS, Pixels, degrade, read_image, reduced_size, resize
 from harness.specs import Down
 
 RANDOM = np.random.default_rng(0).integers(0, 256, (40, 24, 3)).astype(np.uint8)
@@ -125,7 +125,51 @@ class TestDegrade:
         stripes[:, ::2] = 255
         assert abs(int(degrade(stripes, 4)[4, 4, 0]) - 127) < 20
 
-    @pytest.mark.parametrize("down", FILTERS)
+    def test_max_pooling_by_hand(self) -> None:
+        """The largest value of each 2 x 2 block: 5 rows leave 2, and the last row and column go.
+
+        The block with rows 0-1 and columns 2-3 holds 2, 3, 9, 10: 10.
+        """
+        image = np.repeat(np.arange(63, dtype=np.uint8).reshape(9, 7, 1), 3, axis=2)
+        with pytest.raises(DataError, match="has 4 x 3"):
+            degrade(image, 2, down="maxpool")
+        wide = np.concatenate([image, image + 100], axis=1)  # 9 x 14
+        assert degrade(wide, 2, down="maxpool")[0, :4, 0].tolist() == [8, 10, 12, 107]
+
+    @pytest.mark.parametrize("r", [2, 3, 5])
+    def test_max_pooling_by_naive_transcription(self, r: int) -> None:
+        """Each value is the largest of its block, as two more loops say."""
+        expected = np.zeros((40 // r, 24 // r, 3), np.uint8)
+        for i, j, c in np.ndindex(expected.shape):
+            expected[i, j, c] = max(
+                RANDOM[i * r + a, j * r + b, c] for a in range(r) for b in range(r)
+            )
+        assert np.array_equal(degrade(RANDOM, r, down="maxpool"), expected)
+
+    @given(images)
+    def test_max_pooling_is_never_darker(self, image: Pixels) -> None:
+        """No filter that averages exceeds the largest value of a block."""
+        if min(image.shape[:2]) < 8:
+            return
+        even = image[: image.shape[0] // 2 * 2, : image.shape[1] // 2 * 2]
+        brightest = degrade(even, 2, down="maxpool")
+        assert (brightest >= degrade(even, 2, down="area")).all()
+
+    def test_reducing_what_was_resized_first(self) -> None:
+        """An image that is brought to 64 x 32 and reduced 4 times has 16 x 8, whatever it had."""
+        expected = degrade(resize(RANDOM, 64, 32), 4)
+        assert np.array_equal(degrade(RANDOM, 4, size=(64, 32)), expected)
+        assert expected.shape == (16, 8, 3)
+        assert degrade(RANDOM, 1, size=(64, 32)) is RANDOM
+
+    @given(images, st.integers(2, 5), st.sampled_from([*FILTERS, "maxpool"]))
+    def test_the_size_is_told_beforehand(self, image: Pixels, r: int, down: Down) -> None:
+        """A degraded image has the size that `reduced_size` says."""
+        size = reduced_size(image.shape[0], image.shape[1], r, down)
+        if min(size) >= 4:
+            assert degrade(image, r, down=down).shape == (*size, 3)
+
+    @pytest.mark.parametrize("down", [*FILTERS, "maxpool"])
     def test_each_filter_keeps_a_plain_image(self, down: Down) -> None:
         """An image of one colour keeps it under every filter."""
         plain = np.full((40, 24, 3), (10, 200, 77), np.uint8)

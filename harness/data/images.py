@@ -1,8 +1,8 @@
 """Images decoded once, kept as uint8, and handed out as batches at network size.
 
 Every file is decoded when the bank is filled, so that a broken one is found before training, not
-in the middle of it. Degradation is PIL on uint8 at native resolution, the same in training and in
-a test set; what was made for an (image, rate) pair is kept while there is room.
+in the middle of it. Degradation is on uint8 (`harness.pixels`), the same in training and in a test
+set; what was made for an (image, rate) pair is kept while there is room.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from harness.pixels import SMALLEST_SIDE, degrade, read_image, resize
+from harness.pixels import SMALLEST_SIDE, Size, degrade, read_image, reduced_size, resize
 from harness.specs.protocol import Down
 from harness.types import Record
 
@@ -33,6 +33,8 @@ class ImageBank:
         records: Whose images; one file may serve several records.
         size: Height and width of the network's input [pixels].
         down: The filter that degrades.
+        reduced_from: Height and width to which an image is brought before it is degraded; None is
+            its own.
         cache_bytes: Room for resized images.
     """
 
@@ -43,10 +45,12 @@ class ImageBank:
         size: tuple[int, int],
         *,
         down: Down = "bicubic",
+        reduced_from: Size | None = None,
         cache_bytes: int = CACHE_BYTES,
     ) -> None:
         self.size = size
-        self._down = down
+        self._down: Down = down
+        self._reduced_from = reduced_from
         self._root = root
         self._paths = sorted({record.path for record in records})
         self._native: dict[str, Pixels] = {}
@@ -72,9 +76,10 @@ class ImageBank:
 
     def native_size(self, record: Record) -> tuple[int, int]:
         """Return height and width of a record's image as it is given to the method [pixels]."""
-        height, width = self._native[record.path].shape[:2]
-        rate = record.r or 1
-        return max(1, round(height / rate)), max(1, round(width / rate))
+        if record.r is None or record.r == 1:
+            height, width = self._native[record.path].shape[:2]
+            return height, width
+        return reduced_size(*self._undegraded_size(record.path), record.r, self._down)
 
     def batch(self, records: Sequence[Record], rates: Sequence[int] | None = None) -> Tensor:
         """Return a batch as uint8, (N, 3, H, W).
@@ -92,15 +97,21 @@ class ImageBank:
         pairs = zip(records, rates, strict=True)
         return [min(rate, self._largest_rate(record.path)) for record, rate in pairs]
 
+    def _degraded(self, path: str, rate: int) -> Pixels:
+        return degrade(self._native[path], rate, down=self._down, size=self._reduced_from)
+
     def _largest_rate(self, path: str) -> int:
-        smallest = int(min(self._native[path].shape[:2]))
-        return max(1, smallest // SMALLEST_SIDE)
+        return max(1, min(self._undegraded_size(path)) // SMALLEST_SIDE)
+
+    def _undegraded_size(self, path: str) -> Size:
+        height, width = self._native[path].shape[:2]
+        return self._reduced_from or (height, width)
 
     def _at_size(self, path: str, rate: int) -> Tensor:
         key = (path, rate)
         if key in self._resized:
             return self._resized[key]
-        image = resize(degrade(self._native[path], rate, down=self._down), *self.size)
+        image = resize(self._degraded(path, rate), *self.size)
         tensor = torch.from_numpy(image).permute(2, 0, 1).contiguous()
         if len(self._resized) < self._room:
             self._resized[key] = tensor

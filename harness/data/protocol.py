@@ -123,13 +123,20 @@ def degraded(record: Record, spec: ProtocolSpec) -> Record:
     """
     if spec.degradation is None:
         return record
-    r = drawn_rate(spec.degradation, spec.dataset, record.id)
+    drawing = record.id if spec.degradation.per == "image" else record.pid
+    r = drawn_rate(spec.degradation, spec.dataset, drawing)
     return record if r == 1 else replace(record, id=f"{record.id}@r{r}", r=r, hr_id=record.id)
 
 
-def drawn_rate(degradation: Degradation, dataset: str, image: str) -> int:
-    """Return the down-sampling rate of an image, drawn by a hash that no library can change."""
-    name = json.dumps([dataset, image, degradation.seed])
+def drawn_rate(degradation: Degradation, dataset: str, drawing: str | int) -> int:
+    """Return a down-sampling rate, drawn by a hash that no library can change.
+
+    Args:
+        degradation: The rates and the seed.
+        dataset: Key of the data set.
+        drawing: The id of an image, or the number of an identity.
+    """
+    name = json.dumps([dataset, drawing, degradation.seed])
     number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big")
     return degradation.rates[number % len(degradation.rates)]
 
@@ -158,10 +165,14 @@ def leaked(split: Split, trained_on: Iterable[str], dataset: str) -> list[int]:
 
 
 def _degradation(spec: ProtocolSpec) -> dict[str, Any] | None:
-    """Return the degradation with the name that its draw depends on."""
+    """Return the degradation with the name that its draw depends on.
+
+    An option that has its default is left out, so that a further option changes no id.
+    """
     if spec.degradation is None:
         return None
-    return {**spec.degradation.model_dump(mode="json"), "dataset": spec.dataset}
+    options = spec.degradation.model_dump(mode="json", exclude_defaults=True)
+    return {**options, "dataset": spec.dataset}
 
 
 def _incomplete(spec: ProtocolSpec, what: str) -> DataError:

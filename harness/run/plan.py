@@ -16,6 +16,7 @@ from harness.errors import UnknownName, UsageError, WeightsError
 from harness.loader import Registry
 from harness.loader import resolve as resolve_address
 from harness.models import InitialWeights, resolve_weights
+from harness.pixels import Size
 from harness.run.needs import check_needs
 from harness.run.request import RunRequest, build_config, choose_recipe, describe_narrowing
 from harness.settings import Settings
@@ -68,9 +69,18 @@ class RunPlan:
 
     @property
     def down(self) -> Down:
-        """The filter that degrades: the protocol's, or bicubic (D-LR) where it degrades nothing."""
+        """The filter that degrades: the protocol's, or bicubic (D-LR) where it degrades nothing.
+
+        Training copies of low resolution are made like the queries.
+        """
         degradation = self.protocol.spec.degradation
         return degradation.down if degradation else "bicubic"
+
+    @property
+    def reduced_from(self) -> Size | None:
+        """The size to which images are brought before they are degraded; None is their own."""
+        degradation = self.protocol.spec.degradation
+        return degradation.size if degradation else None
 
     def split(self, trial: Trial) -> Split:
         """Return the records of a trial."""
@@ -176,10 +186,14 @@ def choose_trials(request: RunRequest, recipe: Recipe, splits: int) -> list[Tria
 def fit_key(plan: RunPlan, trial: Trial) -> str:
     """Return the hash of everything that a fit's result depends on.
 
-    Distribution, code hash, git commit, environment and device are provenance, not key.
+    Distribution, code hash, git commit, environment and device are provenance, not key. How copies
+    of low resolution are made is in it only where it is not the usual way (D-LR).
     """
+    degraded = (plan.down, plan.reduced_from)
+    unusual = {} if degraded == ("bicubic", None) else {"degraded": degraded}
     return _digest(
         {
+            **unusual,
             "method": plan.method.key,
             "method_version": plan.method.method_version,
             "config": plan.config.model_dump(mode="json"),

@@ -18,7 +18,7 @@ from harness.specs.folder import find_or_raise, list_keys
 
 KIND = "protocols"
 
-Down = Literal["bicubic", "bilinear", "area", "lanczos"]
+Down = Literal["bicubic", "bilinear", "area", "lanczos", "maxpool"]
 
 
 class Side(Spec):
@@ -31,15 +31,18 @@ class Degradation(Spec):
     """How the queries of a test set lose resolution.
 
     Each query image draws one of the rates by a hash of data set, image id and seed; it is reduced
-    at its native resolution on uint8 and brought to network size.
+    on uint8 and brought to network size.
 
     Attributes:
         side: What is degraded.
         rates: The down-sampling rates to draw from.
         seed: Of the draw.
-        down: The filter that reduces.
+        down: The filter that reduces; `maxpool` takes the largest value of each r x r block.
         up: The filter that brings an image to network size.
-        domain: The resolution at which it is reduced.
+        domain: The resolution at which it is reduced: its own, or `size` for all.
+        size: Height and width to which an image is brought, bilinear, before it is reduced
+            [pixels]; for `resized` only.
+        per: What draws a rate: each image, or each identity for all of its images.
     """
 
     side: Literal["query"]
@@ -47,7 +50,15 @@ class Degradation(Spec):
     seed: int
     down: Down
     up: Literal["bilinear"]
-    domain: Literal["native"]
+    domain: Literal["native", "resized"]
+    size: tuple[int, int] | None = None
+    per: Literal["image", "identity"] = "image"
+
+    @model_validator(mode="after")
+    def _check_size(self) -> Degradation:
+        if (self.domain == "resized") != (self.size is not None):
+            raise ValueError(f"domain {self.domain} and size {self.size} do not go together")
+        return self
 
 
 class SplitLists(Spec):

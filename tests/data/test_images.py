@@ -9,7 +9,8 @@ from PIL import Image
 
 from harness.data.images import ImageBank, to_unit_range
 from harness.errors import DataError
-from harness.pixels import degrade, read_image, resize
+from harness.pixels import Size, degrade, read_image, resize
+from harness.specs import Down
 from harness.types import Record
 
 
@@ -58,6 +59,24 @@ def test_record_with_a_rate_is_degraded_by_it(folder):
     assert torch.equal(bank.batch([low]), bank.batch([B], [4]))
     assert bank.native_size(low) == (16, 8)
     assert bank.native_size(B) == (64, 32)
+
+
+def test_another_reduction_degrades_and_tells_the_size(folder):
+    """Filter and resolution of the bank decide the pixels and the size it tells."""
+    low = Record("a@r3", "a.png", 1, 1, r=3, hr_id="a")
+    image = read_image(folder / "a.png")  # 40 x 20
+    ways: list[tuple[Down, Size | None, Size]] = [
+        ("maxpool", None, (13, 6)),
+        ("area", (60, 30), (20, 10)),
+    ]
+    for down, before, size in ways:
+        bank = filled(folder, [low], down=down, reduced_from=before)
+        expected = resize(degrade(image, 3, down=down, size=before), 32, 16)
+        assert torch.equal(bank.batch([low])[0], torch.from_numpy(expected).permute(2, 0, 1))
+        assert bank.native_size(low) == size
+        assert bank.native_size(A) == (40, 20)
+    assert filled(folder, [A]).possible_rates([A], [8]) == [5]
+    assert filled(folder, [A], reduced_from=(60, 30)).possible_rates([A], [8]) == [7]
 
 
 def test_training_copy_of_a_tiny_image_keeps_four_pixels(folder):

@@ -125,6 +125,9 @@ class TestId:
             {"degradation": DEGRADATION},
             {"degradation": DEGRADATION.model_copy(update={"seed": 1})},
             {"degradation": DEGRADATION.model_copy(update={"rates": (8,)})},
+            {"degradation": DEGRADATION.model_copy(update={"down": "maxpool"})},
+            {"degradation": DEGRADATION.model_copy(update={"per": "identity"})},
+            {"degradation": DEGRADATION.model_copy(update={"domain": "resized", "size": (8, 4)})},
             {"splits": [{"train": [1, 2], "test": [3, 4]}]},
             {"splits": [{"train": [1], "test": [3, 4]}, {"train": [3], "test": [1, 2]}]},
         ],
@@ -205,6 +208,18 @@ class TestDegradation:
                 for a, b in zip(changed, names, strict=True)
             )
             assert 800 < same < 1200  # a third agree by chance
+
+    def test_one_draw_for_an_identity(self) -> None:
+        """Per identity all images of a person share a rate, drawn by the number of the identity."""
+        each = DEGRADATION.model_copy(update={"per": "identity"})
+        lists = [{"train": [99], "test": list(range(1, 31))}]
+        records = [record(pid, c, n) for pid in range(1, 31) for c in (1, 2) for n in range(4)]
+        protocol = resolve(spec(degradation=each, splits=lists), [*records, record(99, 1)], "m")
+        rates = {(q.pid, q.r) for q in protocol.split(0).query}
+        assert rates == {(pid, drawn_rate(each, "tiny", pid)) for pid in range(1, 31)}
+        assert {r for _, r in rates} == {2, 3, 4}
+        digest = hashlib.sha256(b'["tiny", 7, 0]').hexdigest()
+        assert drawn_rate(each, "tiny", 7) == (2, 3, 4)[int(digest[:16], 16) % 3]
 
     def test_rate_one_leaves_the_record(self) -> None:
         """An image that draws 1 stays what it is."""

@@ -41,7 +41,7 @@ def test_a_minimal_protocol() -> None:
 
 
 def test_a_degraded_protocol() -> None:
-    """Degradation is written out in full: nothing of it is a silent default."""
+    """Filters, rates, seed, side and domain are written out: none is a silent default."""
     text = MINIMAL.replace(
         "degradation: null",
         "degradation: {side: query, rates: [2, 3, 4], seed: 0, down: bicubic, up: bilinear, "
@@ -50,7 +50,9 @@ def test_a_degraded_protocol() -> None:
     degradation = parse_protocol(text, "tiny.yaml").degradation
     assert degradation is not None
     assert degradation.rates == (2, 3, 4)
-    for name in Degradation.model_fields:
+    required = [name for name, field in Degradation.model_fields.items() if field.is_required()]
+    assert len(required) == 6
+    for name in required:
         shorter = re.sub(rf"{name}: (\[[^]]*\]|\w+)(, )?", "", text.split("splits")[0])
         with pytest.raises(UsageError, match=f"the key '{name}' is missing"):
             parse_protocol(shorter + "splits:\n  - {train: [1], test: [3]}\n", "tiny.yaml")
@@ -78,6 +80,27 @@ def test_an_unknown_protocol() -> None:
     """A key without a file is an unknown name."""
     with pytest.raises(UnknownName, match="protocol"):
         load_protocol("caviar4")
+
+
+@pytest.mark.parametrize(
+    ("more", "fits"),
+    [
+        ("domain: native", True),
+        ("domain: native, per: identity", True),
+        ("domain: resized, size: [256, 128]", True),
+        ("domain: resized", False),
+        ("domain: native, size: [256, 128]", False),
+    ],
+)
+def test_a_size_belongs_to_the_resized_domain(more: str, fits: bool) -> None:
+    """An image that is resized first needs a size, and one that is not must have none."""
+    given = "{side: query, rates: [2], seed: 0, down: maxpool, up: bilinear, " + more + "}"
+    text = MINIMAL.replace("degradation: null", f"degradation: {given}")
+    if fits:
+        assert parse_protocol(text, "tiny.yaml").degradation is not None
+    else:
+        with pytest.raises(UsageError, match=r"line 8: .* do not go together"):
+            parse_protocol(text, "tiny.yaml")
 
 
 def test_the_splits_of_another_protocol() -> None:
