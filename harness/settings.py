@@ -58,6 +58,25 @@ class Settings:
         """One lock file for each fit that a process is working on."""
         return self.home / "locks"
 
+    def portable(self, folder: Path) -> str:
+        """Return a folder by the variable that it lies under, if it lies under one of them.
+
+        So it is found again where the user has moved the data and set the variable anew.
+        """
+        for name, base in self._bases():
+            if folder.is_relative_to(base):
+                return f"{name}/{folder.relative_to(base).as_posix()}"
+        return str(folder)
+
+    def located(self, folder: str) -> Path:
+        """Return the folder that `portable` wrote."""
+        name, _, rest = folder.partition("/")
+        bases = dict(self._bases())
+        return bases[name] / rest if name in bases else Path(folder)
+
+    def _bases(self) -> tuple[tuple[str, Path], ...]:
+        return (("HARNESS_DATA", self.data), ("HARNESS_HOME", self.home))
+
 
 def _positive(text: str) -> float:
     try:

@@ -19,6 +19,10 @@ from harness_datasets.synthped_card import SYNTHPED
 # it is first imported, and inherited by the processes that a test starts.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# No test fetches anything: whatever asks for weights is refused at once, by a port that is closed.
+for scheme in ("http_proxy", "https_proxy"):
+    os.environ[scheme] = "http://127.0.0.1:9"
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from harness.cli.console import emit_json, stderr, stdout
+from harness.definitions import in_unit
 from harness.errors import HarnessError, Interrupted
 
 if TYPE_CHECKING:
@@ -112,12 +114,11 @@ def _print_report(report: RunReport) -> None:
 
 
 def _cells(metric: ReportedMetric) -> tuple[str, str, str, str]:
-    value, low, high = (
-        "-" if x is None else f"{100 * x:.1f}"
-        for x in (metric.interval.value, metric.interval.low, metric.interval.high)
-    )
+    numbers = metric.interval
+    value, low, high = (in_unit(x, metric.unit) for x in (numbers.value, numbers.low, numbers.high))
+    title = metric.title if metric.unit == "fraction" else f"{metric.title} [{metric.unit}]"
     published = metric.published.printed if metric.published else ""
-    return metric.title, value, f"{low} to {high}", published
+    return escape(title), value, f"{low} to {high}", published
 
 
 def _caption(report: RunReport) -> str:

@@ -63,7 +63,10 @@ def show(run: Annotated[str, typer.Argument(help=HELP_RUN)], as_json: AsJson = F
         fits, scores = store.where_fits(found.id), store.where_scores(found.id)
         metrics = intervals(store, found, scores)
     if as_json:
-        trials = [score_json(score) for score in scores]
+        from harness.loader import load_plugins
+
+        units = {name: spec.unit for name, spec in load_plugins().metrics.items()}
+        trials = [score_json(score, units) for score in scores]
         emit_json({**run_json(found), "metrics": metrics, "trials": trials})
         return
     print_run(found)

@@ -11,9 +11,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from harness.cli.console import stdout
+from harness.types.results import outer_value
 
 if TYPE_CHECKING:
     from harness.store import FitView, RunView, ScoreView, Store
+    from harness.types import Unit
 
 _COLOURS = {"done": "green", "failed": "red", "interrupted": "yellow"}
 
@@ -38,8 +40,13 @@ def run_json(run: RunView) -> dict[str, Any]:
     }
 
 
-def score_json(score: ScoreView) -> dict[str, Any]:
-    """Return a score in its JSON form; metrics in per cent."""
+def score_json(score: ScoreView, units: Mapping[str, Unit]) -> dict[str, Any]:
+    """Return a score in its JSON form; metrics that are fractions in per cent.
+
+    Args:
+        score: The score.
+        units: Of the metrics, by full name; one that is not there is a fraction.
+    """
     variant = score.variant
     return {
         "split": score.split,
@@ -53,7 +60,12 @@ def score_json(score: ScoreView) -> dict[str, Any]:
         "rerank": variant.rerank,
         "status": score.status,
         "metrics": [
-            {"metric": m.name, "k": m.k, "value": _percent(m.value), "note": m.note}
+            {
+                "metric": m.name,
+                "k": m.k,
+                "value": outer_value(m.value, units.get(m.name, "fraction")),
+                "note": m.note,
+            }
             for m in score.metrics
         ],
         "error": score.error,
@@ -72,10 +84,9 @@ def intervals(store: Store, run: RunView, scores: Sequence[ScoreView]) -> dict[s
     import numpy as np
 
     from harness.definitions import short_name
-    from harness.definitions.measure import measure
+    from harness.definitions.measure import is_measurable, measure
     from harness.loader import load_plugins
     from harness.stats.intervals import PerQuery, interval
-    from harness.types import MetricInput
 
     done = [s for s in scores if s.status == "done" and s.protocol_id == run.protocol_id]
     if len({score.variant for score in done}) != 1:
@@ -84,13 +95,14 @@ def intervals(store: Store, run: RunView, scores: Sequence[ScoreView]) -> dict[s
     pids = [np.array(store.load_records(s.protocol_id, s.split)[0].pids) for s in done]
     metrics: dict[str, Any] = {}
     for spec in load_plugins().metrics.values():
-        for k in spec.ranks or (None,) if spec.input is MetricInput.COUNTS else ():
+        known = all(is_measurable(spec, each) for each in evidence)
+        for k in spec.ranks or (None,) if known else ():
             trials = [
                 PerQuery(measure(spec, e, k).values, p, s.split, s.seed, s.protocol_id)
                 for s, e, p in zip(done, evidence, pids, strict=True)
             ]
             name = short_name(spec.name, k, run.headline)
-            metrics[name] = interval(trials).in_percent() | {"metric": spec.name}
+            metrics[name] = interval(trials).as_json(spec.unit) | {"metric": spec.name}
     return metrics
 
 
@@ -128,16 +140,22 @@ def print_run(run: RunView) -> None:
 
 
 def metrics_table(metrics: Mapping[str, Mapping[str, Any]]) -> Table:
-    """Return a table of a run's numbers in per cent."""
+    """Return a table of a run's numbers, each in its unit."""
     methods = sorted({value["method"] for value in metrics.values()})
     table = Table(
-        "metric", "definition", box=box.SIMPLE, caption="\n".join(methods), caption_justify="left"
+        "metric",
+        "unit",
+        "definition",
+        box=box.SIMPLE,
+        caption="\n".join(methods),
+        caption_justify="left",
     )
     for name in ("value", "low", "high"):
         table.add_column(name, justify="right")
     for name, value in metrics.items():
-        ends = (_shown(value[end]) for end in ("value", "low", "high"))
-        table.add_row(name, value["metric"], *ends)
+        digits = 3 if value["unit"] == "index" else 1
+        ends = (_shown(value[end], digits) for end in ("value", "low", "high"))
+        table.add_row(name, value["unit"], value["metric"], *ends)
     return table
 
 
@@ -173,5 +191,5 @@ def _time(iso: str) -> str:
     return iso[:16].replace("T", " ")
 
 
-def _shown(percent: float | None) -> str:
-    return "-" if percent is None else f"{percent:.1f}"
+def _shown(value: float | None, digits: int = 1) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"

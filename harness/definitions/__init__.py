@@ -1,9 +1,10 @@
 """The catalogue of built-in metrics: a name with a version, and what one value of it means.
 
-This module holds words only and imports neither numpy nor torch; the formulas are in
-`harness.definitions.counts`, and `harness.definitions.measure` applies them to evidence.
+This module holds words only and imports neither numpy nor torch. The formulas are in
+`harness.definitions.counts`, and `harness.definitions.measure` applies them to evidence. What is
+measured on restored images is in `harness.definitions.quality`.
 
-Three rules hold for every metric here:
+Three rules hold for every metric of ranks:
 
 - Ties never help. The rank of the i-th nearest true match is i + (negatives nearer) + (negatives
   at the same distance), so features that are all equal score like the worst ranking and not 100 %.
@@ -14,8 +15,9 @@ Three rules hold for every metric here:
 
 from __future__ import annotations
 
+from harness.definitions.quality import QUALITY
 from harness.errors import UnknownName
-from harness.types import MetricInput, MetricSpec
+from harness.types import MetricInput, MetricSpec, Unit
 
 CMC_RANKS = (1, 5, 10, 20)
 
@@ -84,6 +86,7 @@ METRICS: tuple[MetricSpec, ...] = (
         input=MetricInput.COUNTS,
         compute="harness.definitions.counts:minp",
     ),
+    *QUALITY,
 )
 
 
@@ -124,3 +127,16 @@ def short_name(name: str, k: int | None, headline: str) -> str:
     if k is None:
         return key
     return f"rank{k}" if name == headline else f"{key}_rank{k}"
+
+
+def in_unit(value: float | None, unit: Unit) -> str:
+    """Return a value as tables print it: per cent and dB to a tenth, an index to a thousandth.
+
+    >>> in_unit(0.44, "fraction"), in_unit(24.306, "dB"), in_unit(0.8124, "index")
+    ('44.0', '24.3', '0.812')
+    """
+    if value is None:
+        return "-"
+    if unit == "index":
+        return f"{value:.3f}"
+    return f"{100 * value if unit == 'fraction' else value:.1f}"

@@ -1,4 +1,8 @@
-"""Apply metrics of input COUNTS to evidence: values of each query, their mean, and a note."""
+"""Apply metrics to evidence: values of each query, their mean, and a note.
+
+Those of input COUNTS are computed from the ranks. Those of input RESTORED were computed when the
+images were there, and are read back from the evidence.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,8 @@ import numpy.typing as npt
 from harness.errors import PluginError, UsageError
 from harness.types import Evidence, MetricInput, MetricSpec
 
+NO_ORIGINAL = "No query has a high-resolution original to compare with."
+
 
 @dataclass(frozen=True, slots=True)
 class Measured:
@@ -20,8 +26,8 @@ class Measured:
     Attributes:
         name: The full name of the metric.
         k: The rank, or None where the metric has none.
-        values: (Q,), one fraction for each query, NaN where the query has none; all NaN where the
-            metric is not defined for the score.
+        values: (Q,), one for each query in the unit of the metric, NaN where the query has none;
+            all NaN where the metric is not defined for the score.
         value: The mean over the queries with a value, or None where it is not defined.
         note: Why there is no value, or None.
     """
@@ -37,15 +43,17 @@ def measure(spec: MetricSpec, evidence: Evidence, k: int | None = None) -> Measu
     """Return a metric of a score.
 
     Args:
-        spec: The metric, of input COUNTS.
+        spec: The metric, which `is_measurable`.
         evidence: What the score left behind.
         k: One of `spec.ranks`, or None where the metric has no ranks.
 
     Raises:
-        UsageError: If the metric is not computed from counts, or k is none of its ranks.
+        UsageError: If the evidence does not hold it, or k is none of its ranks.
         PluginError: If its formula cannot be imported or returns something else than Q fractions.
     """
-    _check_request(spec, k)
+    _check_request(spec, evidence, k)
+    if spec.input is MetricInput.RESTORED:
+        return _recorded(spec, evidence)
     values = _compute(spec, evidence, k)
     has_match = np.diff(evidence.offsets) > 0
     missing = has_match & np.isnan(values)
@@ -60,17 +68,24 @@ def measure(spec: MetricSpec, evidence: Evidence, k: int | None = None) -> Measu
 
 
 def measure_all(evidence: Evidence, specs: Iterable[MetricSpec]) -> list[Measured]:
-    """Return every metric of input COUNTS at every one of its ranks; the others are left out."""
+    """Return every metric that is measurable at every one of its ranks; others are left out."""
     return [
         measure(spec, evidence, k)
         for spec in specs
-        if spec.input is MetricInput.COUNTS
+        if is_measurable(spec, evidence)
         for k in (spec.ranks or (None,))
     ]
 
 
-def _check_request(spec: MetricSpec, k: int | None) -> None:
-    if spec.input is not MetricInput.COUNTS:
+def is_measurable(spec: MetricSpec, evidence: Evidence) -> bool:
+    """Return whether a metric is computed from counts, or its values are in the evidence."""
+    return spec.input is MetricInput.COUNTS or (
+        spec.input is MetricInput.RESTORED and spec.name in evidence.measured
+    )
+
+
+def _check_request(spec: MetricSpec, evidence: Evidence, k: int | None) -> None:
+    if not is_measurable(spec, evidence):
         raise UsageError(
             f"The metric {spec.name} is computed from {spec.input}, not from evidence.",
             "Ask for it when the model is scored.",
@@ -78,6 +93,18 @@ def _check_request(spec: MetricSpec, k: int | None) -> None:
     if k not in (spec.ranks or (None,)):
         allowed = f"one of {', '.join(map(str, spec.ranks))}" if spec.ranks else "no k"
         raise UsageError(f"The metric {spec.name} has no k = {k}.", f"Give {allowed}.")
+
+
+def _recorded(spec: MetricSpec, evidence: Evidence) -> Measured:
+    """Return what was measured on the restored images."""
+    values = evidence.measured[spec.name]
+    missing = np.isnan(values)
+    if missing.all():
+        return _undefined(spec, evidence, None, NO_ORIGINAL)
+    note = f"{missing.sum()} of {len(values)} queries have no high-resolution original."
+    return Measured(
+        spec.name, None, values, float(np.nanmean(values)), note if missing.any() else None
+    )
 
 
 def _compute(spec: MetricSpec, evidence: Evidence, k: int | None) -> npt.NDArray[np.float64]:

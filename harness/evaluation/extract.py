@@ -46,16 +46,17 @@ def extract(
     with torch.inference_mode():
         for start in range(0, len(records), BATCH):
             chunk = records[start : start + BATCH]
-            for name, rows in method.embed(_batch(chunk, bank, role, device)).items():
+            for name, rows in method.embed(make_batch(chunk, bank, role, device)).items():
                 _check(name, rows, len(chunk))
                 parts.setdefault(name, []).append(rows.float().cpu())
             advance(len(chunk))
     return {name: torch.cat(rows).numpy() for name, rows in parts.items()}
 
 
-def _batch(
+def make_batch(
     records: Sequence[Record], bank: ImageBank, role: Role, device: torch.device
 ) -> EmbedBatch:
+    """Return what a method sees of some records."""
     return EmbedBatch(
         pixels=to_unit_range(bank.batch(records), device),
         native_size=torch.tensor([bank.native_size(record) for record in records]),

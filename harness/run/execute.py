@@ -5,11 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
 from harness.data.images import ImageBank
 from harness.errors import HarnessError, InternalError, Interrupted
+from harness.evaluation.restored import find_originals
 from harness.loader import Registry, load_plugins
 from harness.run.environment import describe_environment
 from harness.run.fit import Fitter
@@ -38,9 +41,9 @@ def execute(request: RunRequest, console: Console) -> RunReport:
     registry = load_plugins()
     progress = RunProgress(console)
     plan = make_plan(request, registry, settings, progress.notice)
-    with Store.open(settings.db, home=settings.home) as store:
+    with Store.open(settings.db, home=settings.home) as store, TemporaryDirectory() as scratch:
         fitter = Fitter(plan, store, settings, registry.origin("method", plan.method.key), progress)
-        scorer = Scorer(plan, store, registry, progress)
+        scorer = Scorer(plan, store, registry, progress, settings, Path(scratch))
         return _Execution(plan, store, registry, progress, fitter, scorer).run()
 
 
@@ -154,20 +157,17 @@ class _Execution:
         """Return the decoded images of all trials, decoding them at the first call."""
         if self.bank is None:
             size = (self.plan.config.height, self.plan.config.width)
-            self.bank = ImageBank(
-                self.plan.root,
-                self._records(),
-                size,
-                down=self.plan.down,
-                reduced_from=self.plan.reduced_from,
-            )
+            self.bank = ImageBank(self.plan.root, self._records(), size, down=self.plan.down)
             with self.progress.bar("Decoding images", self.bank.files) as advance:
                 self.bank.fill(advance)
         return self.bank
 
     def _records(self) -> list[Record]:
         splits = [self.plan.protocol.split(s) for s in sorted({t.split for t in self.plan.trials})]
-        return [r for split in splits for r in (*split.train, *split.query, *split.gallery)]
+        records = [r for split in splits for r in (*split.train, *split.query, *split.gallery)]
+        if self.scorer.restores:
+            records += find_originals(records, self.plan.protocol.records).values()
+        return records
 
     def _put_protocol(self) -> None:
         plan, protocol = self.plan, self.plan.protocol

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from harness.definitions import short_name
-from harness.definitions.measure import measure
+from harness.definitions.measure import is_measurable, measure
 from harness.loader import Registry
 from harness.run.plan import RunPlan
 from harness.specs import Cell, all_papers
 from harness.stats.intervals import PerQuery, interval
 from harness.store import FitView, MetricValue
-from harness.types import Evidence, Interval, MetricInput, MetricSpec, Trial
+from harness.types import Evidence, Interval, MetricSpec, Trial, Unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,8 @@ class ReportedMetric:
         title: The name in tables.
         interval: The number with its uncertainty.
         published: The published cell that it stands beside, if there is one.
+        unit: Of the number.
+        note: Why it is not defined, or what is odd about it.
     """
 
     name: str
@@ -58,6 +60,8 @@ class ReportedMetric:
     title: str
     interval: Interval
     published: Cell | None
+    unit: Unit
+    note: str | None
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,7 @@ class RunReport:
         return images / seconds if seconds else None
 
     def as_json(self) -> dict[str, Any]:
-        """Return the report as one JSON object; metrics are in per cent."""
+        """Return the report as one JSON object; metrics that are fractions are in per cent."""
         plan = self.plan
         return {
             "run_id": self.run_id,
@@ -98,8 +102,12 @@ class RunReport:
             "protocol_id": plan.protocol.id,
             "headline": plan.protocol.spec.headline,
             "metrics": {
-                m.name: m.interval.in_percent()
-                | {"metric": m.metric, "published": m.published.printed if m.published else None}
+                m.name: m.interval.as_json(m.unit)
+                | {
+                    "metric": m.metric,
+                    "published": m.published.printed if m.published else None,
+                    "note": m.note,
+                }
                 for m in self.metrics
             },
             "trials": [
@@ -121,12 +129,12 @@ class RunReport:
 def make_report(
     run_id: str, plan: RunPlan, trials: Sequence[TrialResult], registry: Registry
 ) -> RunReport:
-    """Return the report of a run: every metric of input COUNTS, with its interval."""
+    """Return the report of a run: every metric that its trials have, with its interval."""
     published = published_cells(plan, registry) if plan.original else {}
     headline = plan.protocol.spec.headline
     reported = []
     for spec in registry.metrics.values():
-        if spec.input is not MetricInput.COUNTS:
+        if not all(is_measurable(spec, trial.evidence) for trial in trials):
             continue
         for k in spec.ranks or (None,):
             name = short_name(spec.name, k, headline)
@@ -137,6 +145,8 @@ def make_report(
                     title=spec.title if k is None else f"{spec.title}, rank-{k}",
                     interval=interval([_per_query(spec, k, t, plan) for t in trials]),
                     published=published.get(name),
+                    unit=spec.unit,
+                    note=_note(spec, k, trials),
                 )
             )
     return RunReport(run_id, plan, trials, reported)
@@ -155,6 +165,12 @@ def published_cells(plan: RunPlan, registry: Registry) -> dict[str, Cell]:
             if same and cell.protocol == plan.protocol.spec.key and cell.value is not None:
                 found.setdefault(cell.metric, cell)
     return found
+
+
+def _note(spec: MetricSpec, k: int | None, trials: Sequence[TrialResult]) -> str | None:
+    """Return what the scores say of a metric, each sentence once."""
+    stored = (m for trial in trials for m in trial.metrics if (m.name, m.k) == (spec.name, k))
+    return " ".join(dict.fromkeys(m.note for m in stored if m.note)) or None
 
 
 def _per_query(spec: MetricSpec, k: int | None, result: TrialResult, plan: RunPlan) -> PerQuery:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -14,11 +15,14 @@ from harness.errors import PluginError
 from harness.evaluation.extract import Features, extract
 from harness.evaluation.inputs import Side
 from harness.evaluation.ranks import evaluate
+from harness.evaluation.restored import Restoration, Restorer, find_originals
 from harness.loader import Registry, resolve
 from harness.run.plan import RunPlan
 from harness.run.progress import RunProgress
+from harness.settings import Settings
 from harness.store import FitView, MetricValue, ScoreDraft, ScoreView, Store
-from harness.types import Method, Record, Split, Trial, Variant
+from harness.store.pictures import KIND, Picture, PictureFile, choose_sample, save_pictures
+from harness.types import Method, MetricInput, Record, Restores, Split, Trial, Variant
 
 
 @dataclass
@@ -30,23 +34,45 @@ class Scorer:
         store: Where scores are kept.
         registry: Names the metrics.
         progress: Bars and notices.
+        settings: The folders.
+        scratch: A folder for files on their way into the store.
     """
 
     plan: RunPlan
     store: Store
     registry: Registry
     progress: RunProgress
+    settings: Settings
+    scratch: Path
+    _announced: set[str] = field(default_factory=set, init=False)
 
     @property
     def variant(self) -> Variant:
         """How fits are scored: the method's default feature and distance."""
+        return Variant(feature=self._method.feature, distance=self._method.distance)
+
+    @property
+    def restores(self) -> bool:
+        """Whether the method restores images, whose quality is measured."""
+        return issubclass(self._method, Restores)
+
+    @property
+    def _method(self) -> type[Method]:
         spec = self.plan.method
         method: type[Method] = resolve(spec.method, needed_by=f"method {spec.key!r}")
-        return Variant(feature=method.feature, distance=method.distance)
+        return method
 
     def find(self, fit: FitView) -> ScoreView | None:
-        """Return the score that a done fit already has under this protocol, or None."""
-        return self.store.find_score(fit.id, self.plan.protocol.id, self.variant)
+        """Return the score that a done fit already has under this protocol, or None.
+
+        One without image quality, from before the method could restore, is passed over where the
+        model is at hand to score again.
+        """
+        known = self.store.find_score(fit.id, self.plan.protocol.id, self.variant)
+        if known is None or not self.restores or fit.model_sha256 is None:
+            return known
+        measured = {metric.name for metric in known.metrics} & self._quality_metrics.keys()
+        return known if measured or not self.store.find_artifact(fit.model_sha256) else None
 
     def score(
         self, fit: FitView, method: Method, trial: Trial, title: str, bank: ImageBank
@@ -55,7 +81,8 @@ class Scorer:
 
         Raises:
             TrainingError: If the features are not finite.
-            PluginError: If the method does not return the feature that it declares.
+            PluginError: If the method does not return the feature that it declares, or restores
+                something else than images of its own size.
         """
         started = time.perf_counter()
         split = self.plan.split(trial)
@@ -65,6 +92,8 @@ class Scorer:
             _side(gallery, split.gallery),
             distance=method.distance,
         )
+        restored = self._restore(method, split, title, bank) if self.restores else Restoration()
+        evidence = replace(evidence, measured=restored.values)
         measured = measure_all(evidence, self.registry.metrics.values())
         return ScoreDraft(
             fit_id=fit.id,
@@ -73,8 +102,60 @@ class Scorer:
             seconds=time.perf_counter() - started,
             images=len(split.query) + len(split.gallery),
             evidence=evidence,
-            metrics=tuple(MetricValue(m.name, m.k, m.value, m.note) for m in measured),
+            metrics=tuple(
+                MetricValue(m.name, m.k, m.value, restored.notes.get(m.name, m.note))
+                for m in measured
+            ),
+            files=self._write_pictures(split.query, restored, fit.id) if restored.kept else {},
         )
+
+    def _restore(self, method: Method, split: Split, title: str, bank: ImageBank) -> Restoration:
+        """Restore and measure the queries; say once what cannot be measured here."""
+        queries = split.query
+        restorer = Restorer(
+            method=method,
+            bank=bank,
+            originals=find_originals(queries, self.plan.protocol.records),
+            formulas={
+                name: resolve(address, needed_by=f"metric {name!r}")
+                for name, address in self._quality_metrics.items()
+            },
+            device=self.plan.device.torch,
+        )
+        keep = choose_sample([r.id for r in queries], [r.pid for r in queries])
+        with self.progress.bar(f"{title}, restoring", len(queries)) as advance:
+            restored = restorer.restore(queries, keep, advance)
+        for note in restored.notes.values():
+            if note not in self._announced:
+                self._announced.add(note)
+                self.progress.notice(note)
+        return restored
+
+    @property
+    def _quality_metrics(self) -> dict[str, str]:
+        """The addresses of the metrics of restored images, by name."""
+        specs = self.registry.metrics.values()
+        return {spec.name: spec.compute for spec in specs if spec.input is MetricInput.RESTORED}
+
+    def _write_pictures(
+        self, queries: tuple[Record, ...], restored: Restoration, name: str
+    ) -> dict[str, Path]:
+        """Write the sample of restored images to a file, and return it by its kind."""
+        originals = find_originals(queries, self.plan.protocol.records)
+        pictures = [
+            Picture(
+                id=queries[i].id,
+                path=queries[i].path,
+                r=queries[i].r,
+                original=originals[queries[i].id].path if queries[i].id in originals else None,
+                restored=pixels,
+            )
+            for i, pixels in sorted(restored.kept.items())
+        ]
+        file = self.scratch / f"{name}.safetensors"
+        folder = self.settings.portable(self.plan.root)
+        save_pictures(file, PictureFile(folder, self.plan.down, pictures))
+        return {KIND: file}
 
     def _features(
         self, method: Method, split: Split, title: str, bank: ImageBank

@@ -1,4 +1,4 @@
-"""Files by their content: models, features, pictures; never in a bundle."""
+"""Files by their content: models, features, restored images; never in a bundle."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from harness.store import models
 from harness.store.drafts import ArtifactInfo, new_id
 
 
-def keep_file(folder: Path, source: Path) -> str:
+def keep_file(folder: Path, kind: str, source: Path) -> ArtifactInfo:
     """Copy a file to `folder/<sha256[:2]>/<sha256><suffix>`, whole or not at all.
 
     Returns:
-        The SHA-256 of the file.
+        What is to be noted of it, as yet without an owner.
 
     Raises:
         StoreError: If the file cannot be read or the folder cannot be written.
@@ -33,12 +33,13 @@ def keep_file(folder: Path, source: Path) -> str:
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
             _copy_atomically(source, target)
+        size = target.stat().st_size
     except OSError as error:
         raise StoreError(
             f"The artifact {source.name} cannot be kept in {folder}: {error.strerror}.",
             "Set HARNESS_HOME to a folder that you may write, and that has space left.",
         ) from error
-    return sha256
+    return ArtifactInfo(sha256=sha256, kind=kind, name=source.name, bytes=size)
 
 
 def _copy_atomically(source: Path, target: Path) -> None:

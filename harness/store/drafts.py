@@ -1,6 +1,6 @@
 """What goes into the store: frozen, JSON where it says Mapping.
 
-Values are fractions, seconds are wall time.
+Values are in the unit of their metric, seconds are wall time.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from harness.types import Evidence, Record, Trial, Variant
@@ -193,7 +194,7 @@ class MetricValue:
     Attributes:
         name: The full name ("cmc_single@1").
         k: The rank, or None for a metric that has none.
-        value: A fraction, or None where it is not defined.
+        value: In the unit of the metric, or None where it is not defined.
         note: Why it is not defined, or what is odd about it.
     """
 
@@ -216,6 +217,7 @@ class ScoreDraft:
         evidence: What each query leaves; None where scoring failed.
         metrics: Their values.
         error: Why scoring failed; None where it did not.
+        files: What is kept beside it, by kind of artifact.
     """
 
     fit_id: str
@@ -226,6 +228,7 @@ class ScoreDraft:
     evidence: Evidence | None
     metrics: tuple[MetricValue, ...] = ()
     error: str | None = None
+    files: Mapping[str, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,7 +237,7 @@ class ArtifactInfo:
 
     Attributes:
         sha256: Of its bytes.
-        kind: `model`, `features` or `picture`.
+        kind: `model`, `features` or `restored`.
         name: For readers, with the suffix of the file.
         bytes: Its size.
         fit_id: The fit that it belongs to, or None.
@@ -245,5 +248,5 @@ class ArtifactInfo:
     kind: str
     name: str
     bytes: int
-    fit_id: str | None
-    score_id: str | None
+    fit_id: str | None = None
+    score_id: str | None = None

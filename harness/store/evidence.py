@@ -1,9 +1,11 @@
 """Evidence as bytes: lossless, compact, the same on every machine.
 
-    byte 0      version of the format, 1
+    byte 0      version of the format: 2 where something was measured on images, 1 otherwise
     the rest    zlib: four little-endian uint32 (Q queries, M matches, T columns of the top list,
-                R ranks), then the eight arrays in the order of `_SHAPES`, each as one byte for its
-                type (the place in `_TYPES`) and its values, little-endian, row by row
+                R ranks), then the arrays in the order of `_SHAPES`, each as one byte for its type
+                (the place in `_TYPES`) and its values, little-endian, row by row
+    version 2   after these, for each measured metric by name: one byte for the length of its name,
+                the name in UTF-8, and its Q values as an array
 
 Each array has the smallest type that holds all its values exactly. The offsets are stored as
 their differences, the number of matches of each query.
@@ -23,7 +25,8 @@ import numpy.typing as npt
 from harness.errors import IntegrityError, StoreError
 from harness.types import Evidence
 
-VERSION = 1
+RANKED, MEASURED = 1, 2
+"""The versions of the format."""
 
 _HEADER = struct.Struct("<4I")
 _TYPES = ("u1", "<u2", "<i4", "<i8", "<f4", "<f8")
@@ -53,7 +56,11 @@ def encode(evidence: Evidence) -> bytes:
     for name in _SHAPES:
         array = np.diff(evidence.offsets) if name == "matches" else getattr(evidence, name)
         parts.extend(_packed(array))
-    return bytes([VERSION]) + zlib.compress(b"".join(parts), 9)
+    for name in sorted(evidence.measured):
+        label = name.encode()
+        parts += [bytes([len(label)]), label, *_packed(evidence.measured[name])]
+    version = MEASURED if evidence.measured else RANKED
+    return bytes([version]) + zlib.compress(b"".join(parts), 9)
 
 
 def decode(blob: bytes) -> Evidence:
@@ -63,13 +70,13 @@ def decode(blob: bytes) -> Evidence:
         StoreError: If a newer version wrote it.
         IntegrityError: If the bytes are damaged.
     """
-    if blob[:1] != bytes([VERSION]):
+    if blob[:1] not in (bytes([RANKED]), bytes([MEASURED])):
         raise StoreError(
-            f"Evidence has format {blob[:1].hex() or 'none'}; this version reads {VERSION:02x}.",
+            f"Evidence has format {blob[:1].hex() or 'none'}; this version reads 01 and 02.",
             "Run `pip install --upgrade reid-harness`.",
         )
     try:
-        arrays: dict[str, Any] = dict(_unpacked(zlib.decompress(blob[1:])))
+        arrays = _unpacked(zlib.decompress(blob[1:]), has_measured=blob[0] == MEASURED)
     except (zlib.error, struct.error, ValueError, IndexError, OverflowError) as error:
         raise IntegrityError(
             f"Evidence is damaged: {error}.", "Import the bundle of its run again, or score anew."
@@ -89,19 +96,33 @@ def _packed(array: npt.NDArray[np.generic]) -> Iterator[bytes]:
     yield narrow.tobytes()
 
 
-def _unpacked(payload: bytes) -> Iterator[tuple[str, npt.NDArray[np.generic]]]:
+def _unpacked(payload: bytes, *, has_measured: bool) -> dict[str, Any]:
+    """Return the arrays by name, and under `measured` those of metrics."""
     sizes = dict(zip("QMTR", _HEADER.unpack_from(payload), strict=True))
+    arrays: dict[str, Any] = {}
     at = _HEADER.size
     for name, axes in _SHAPES.items():
-        shape = [sizes[axis] for axis in axes]
-        stored = np.dtype(_TYPES[payload[at]])
-        array = np.frombuffer(payload, stored, math.prod(shape), at + 1).reshape(shape)
-        at += 1 + array.nbytes
-        if name == "matches" and array.sum() != sizes["M"]:
-            raise ValueError(f"{array.sum()} matches of the queries are {sizes['M']} in all")
-        yield name, array.astype(_wide(name))
+        stored, at = _array(payload, at, [sizes[axis] for axis in axes])
+        arrays[name] = stored.astype(_wide(name))
+    if arrays["matches"].sum() != sizes["M"]:
+        raise ValueError(f"{arrays['matches'].sum()} matches of the queries, {sizes['M']} in all")
+    arrays["measured"] = {}
+    while has_measured and at < len(payload):
+        start = at + 1
+        at = start + payload[at]
+        name = payload[start:at].decode()
+        stored, at = _array(payload, at, [sizes["Q"]])
+        arrays["measured"][name] = stored.astype(np.float64)
     if at != len(payload):
         raise ValueError(f"{len(payload) - at} bytes are left over")
+    return arrays
+
+
+def _array(payload: bytes, at: int, shape: list[int]) -> tuple[npt.NDArray[np.generic], int]:
+    """Return the array that begins at a place, and where the next begins."""
+    stored = np.dtype(_TYPES[payload[at]])
+    array = np.frombuffer(payload, stored, math.prod(shape), at + 1).reshape(shape)
+    return array, at + 1 + array.nbytes
 
 
 def _wide(name: str) -> type[np.generic]:

@@ -7,8 +7,9 @@
         ▲                                │
         └───── run_fit ──────────────────┘          artifact ──▶ fit or score
 
-Ids are UUIDs and times UTC in ISO form, both as strings; values are fractions. A finished row never
-changes. A change to a table needs a file in `migrations/versions`; a test compares the two.
+Ids are UUIDs and times UTC in ISO form, both as strings; values are in the unit of their metric. A
+finished row never changes. A change to a table needs a file in `migrations/versions`; a test
+compares the two.
 """
 
 from __future__ import annotations
@@ -177,6 +178,7 @@ class Score(Base):
 
     fit: Mapped[Fit] = relationship()
     metrics: Mapped[list[Metric]] = relationship(order_by="(Metric.name, Metric.k)")
+    artifacts: Mapped[list[Artifact]] = relationship(order_by="Artifact.name", lazy="selectin")
 
 
 class Metric(Base):

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from harness.errors import IntegrityError
 from harness.store import models
-from harness.store.drafts import MetricValue, ProtocolInfo, WeightsUsed
+from harness.store.drafts import ArtifactInfo, MetricValue, ProtocolInfo, WeightsUsed
 from harness.store.locks import Locks
 from harness.store.views import FitView, ScoreView, Status
 from harness.types import Variant
@@ -59,13 +59,14 @@ def fit_view(row: models.Fit, locks: Locks) -> FitView:
 
 
 def score_view(row: models.Score) -> ScoreView:
-    """Return the view of a score, with its metrics."""
+    """Return the view of a score, with its metrics and files."""
     metrics = tuple(
         MetricValue(metric.name, metric.k or None, metric.value, metric.note)
         for metric in row.metrics
     )
-    values = shared_values(row, ScoreView, but=("variant", "metrics"))
-    return ScoreView(**values, variant=variant_of(row), metrics=metrics)
+    files = tuple(ArtifactInfo(**shared_values(file, ArtifactInfo)) for file in row.artifacts)
+    values = shared_values(row, ScoreView, but=("variant", "metrics", "artifacts"))
+    return ScoreView(**values, variant=variant_of(row), metrics=metrics, artifacts=files)
 
 
 def variant_of(row: models.Score) -> Variant:

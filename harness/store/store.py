@@ -17,13 +17,13 @@ The contract:
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
 from harness.store import artifacts, bundle, fits, rows, runs, schema, scores
 from harness.store.database import Database
 from harness.store.drafts import (
-    ArtifactInfo,
     FitDraft,
     FitOutcome,
     Loss,
@@ -211,10 +211,13 @@ class Store:
             return scores.load_records(session, protocol_id, split)
 
     def add_score(self, draft: ScoreDraft, *, run_id: str) -> str:
-        """Store a score with its metrics and evidence, link it to a run, and return its id."""
+        """Store a score with metrics, evidence and files, link it to a run, and return its id."""
+        kept = [artifacts.keep_file(self._artifacts, *file) for file in draft.files.items()]
         with self._database.writing() as session:
             score_id = scores.add_score(session, draft)
             runs.link_score(session, run_id, score_id)
+            for info in kept:
+                artifacts.add_artifact(session, replace(info, score_id=score_id))
         return score_id
 
     def find_score(self, fit_id: str, protocol_id: str, variant: Variant) -> ScoreView | None:
@@ -250,22 +253,14 @@ class Store:
 
         Args:
             source: The file.
-            kind: `model`, `features` or `picture`.
+            kind: `model`, `features` or `restored`.
             fit_id: The fit that it belongs to; give this or `score_id`.
             score_id: The score that it belongs to.
         """
-        sha256 = artifacts.keep_file(self._artifacts, source)
-        info = ArtifactInfo(
-            sha256=sha256,
-            kind=kind,
-            name=source.name,
-            bytes=source.stat().st_size,
-            fit_id=fit_id,
-            score_id=score_id,
-        )
+        kept = artifacts.keep_file(self._artifacts, kind, source)
         with self._database.writing() as session:
-            artifacts.add_artifact(session, info)
-        return sha256
+            artifacts.add_artifact(session, replace(kept, fit_id=fit_id, score_id=score_id))
+        return kept.sha256
 
     def find_artifact(self, sha256: str) -> Path | None:
         """Return where an artifact lies, or None where it is not on this machine."""

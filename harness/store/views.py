@@ -1,6 +1,6 @@
 """What comes out of the store: frozen, without a session.
 
-Times are UTC in ISO form, values are fractions, seconds are wall time.
+Times are UTC in ISO form, values are in the unit of their metric, seconds are wall time.
 """
 
 from __future__ import annotations
@@ -9,7 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from harness.store.drafts import FitDraft, MetricValue, ProtocolInfo, RunDraft, WeightsUsed
+from harness.store.drafts import (
+    ArtifactInfo,
+    FitDraft,
+    MetricValue,
+    ProtocolInfo,
+    RunDraft,
+    WeightsUsed,
+)
 from harness.types import Variant
 
 Finished = Literal["done", "failed"]
@@ -86,6 +93,7 @@ class ScoreView:
     images: int
     error: str | None
     metrics: tuple[MetricValue, ...]
+    artifacts: tuple[ArtifactInfo, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from harness.types.method import (
     TrainBatch,
     Update,
 )
-from harness.types.metric import MetricInput, MetricSpec
+from harness.types.metric import MetricInput, MetricSpec, RestoredBatch, Unit
 from harness.types.results import Evidence, Interval, Variant
 
 __all__ = [
@@ -45,12 +45,14 @@ __all__ = [
     "MetricSpec",
     "Recipe",
     "Record",
+    "RestoredBatch",
     "Restores",
     "Split",
     "Stage",
     "Stream",
     "TrainBatch",
     "Trial",
+    "Unit",
     "Update",
     "Variant",
 ]

@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Unit = Literal["fraction", "dB", "index"]
+"""Of a metric's values: a fraction is shown in per cent, the others as they are."""
 
 
 class MetricInput(StrEnum):
@@ -12,7 +19,8 @@ class MetricInput(StrEnum):
     COUNTS: the evidence of a score (how many negatives are nearer than each true match); can be
         recomputed at any time without a model.
     BLOCKS: a streamed accumulator over query x gallery blocks of distances.
-    RESTORED: pairs of a restored image and its high-resolution original.
+    RESTORED: triples of a low-resolution query, its restored image and its high-resolution
+        original.
     GENERATED: sets of generated images.
     MODEL: the networks themselves (cost).
     """
@@ -22,6 +30,21 @@ class MetricInput(StrEnum):
     RESTORED = "restored"
     GENERATED = "generated"
     MODEL = "model"
+
+
+@dataclass(frozen=True, slots=True)
+class RestoredBatch:
+    """What a metric of input RESTORED is computed from; each (N, 3, H, W), in [0, 1].
+
+    Attributes:
+        lr: The queries as the method sees them: brought to network size, bilinear.
+        restored: What the method made of them.
+        hr: Their high-resolution originals at network size.
+    """
+
+    lr: Tensor
+    restored: Tensor
+    hr: Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +59,12 @@ class MetricSpec:
         source: Where the definition comes from.
         input: What it is computed from.
         compute: `module:attribute`; for COUNTS a function `(evidence: Evidence, k: int | None) ->`
-            array of one value for each query in [0, 1], NaN where the query has no value.
+            array of one value for each query in [0, 1], NaN where the query has no value; for
+            RESTORED a function `(images: RestoredBatch) -> Tensor` of one finite value for each
+            image, (N,), which raises a HarnessError where this machine cannot compute it.
         ranks: The k at which it is reported; empty where it has no k.
         higher_is_better: The direction.
+        unit: Of its values.
     """
 
     key: str
@@ -50,6 +76,7 @@ class MetricSpec:
     compute: str
     ranks: tuple[int, ...] = ()
     higher_is_better: bool = True
+    unit: Unit = "fraction"
 
     @property
     def name(self) -> str:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
+
+from harness.types.metric import Unit
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,7 +35,7 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What one score keeps of each query: enough to recompute every metric of input COUNTS.
+    """What one score keeps of each query: enough to recompute every metric without a model.
 
     A *valid* gallery image of a query is one that the junk rule leaves; a *true match* is a valid
     image of the query's identity; a *negative* is a valid image of another identity.
@@ -49,6 +52,8 @@ class Evidence:
         single_cmc: (Q, 20), for ranks 1 to 20 the probability, over uniform draws of one image of
             each gallery identity, that the true match is within the rank; NaN without a match.
         single_reciprocal: (Q,), the expected reciprocal rank over the same draws.
+        measured: By the full name of a metric of input RESTORED, its value of each query, (Q,);
+            NaN where the query has none. Empty where the method restores nothing.
     """
 
     offsets: Int
@@ -60,6 +65,7 @@ class Evidence:
     top_distance: npt.NDArray[np.float32]
     single_cmc: Float
     single_reciprocal: Float
+    measured: Mapping[str, Float] = field(default_factory=dict)
 
     @property
     def queries(self) -> int:
@@ -69,7 +75,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A number with its uncertainty, as fractions.
+    """A number with its uncertainty, in the unit of its metric.
 
     Attributes:
         value: The point estimate, or None where it is not defined.
@@ -91,19 +97,25 @@ class Interval:
     n_trials: int
     n_seeds: int
 
-    def in_percent(self) -> dict[str, Any]:
-        """Return the JSON form: per cent, null where not computed."""
+    def as_json(self, unit: Unit) -> dict[str, Any]:
+        """Return the JSON form: fractions in per cent, other units as they are.
 
-        def percent(x: float | None) -> float | None:
-            return None if x is None else round(100 * x, 4)
-
+        Args:
+            unit: Of the metric.
+        """
         return {
-            "value": percent(self.value),
-            "low": percent(self.low),
-            "high": percent(self.high),
+            "value": outer_value(self.value, unit),
+            "low": outer_value(self.low, unit),
+            "high": outer_value(self.high, unit),
+            "unit": "%" if unit == "fraction" else unit,
             "level": self.level,
             "method": self.method,
             "n_identities": self.n_identities,
             "n_trials": self.n_trials,
             "n_seeds": self.n_seeds,
         }
+
+
+def outer_value(value: float | None, unit: Unit) -> float | None:
+    """Return a value as JSON has it, rounded to four decimals: a fraction in per cent."""
+    return None if value is None else round(100 * value if unit == "fraction" else value, 4)

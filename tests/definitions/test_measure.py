@@ -55,6 +55,12 @@ def test_names_are_unique_and_versioned():
         "map_trapezoid@1",
         "map_single@1",
         "minp@1",
+        "psnr@1",
+        "psnr_input@1",
+        "ssim@1",
+        "ssim_input@1",
+        "lpips@1",
+        "lpips_input@1",
     ]
 
 
@@ -87,7 +93,8 @@ def test_rank1_is_the_headline_and_nothing_else():
         "rank10",
         "rank20",
     ]
-    assert names[8:] == ["map_sum_precision", "map_trapezoid", "map_single", "minp"]
+    assert names[8:12] == ["map_sum_precision", "map_trapezoid", "map_single", "minp"]
+    assert names[12:14] == ["psnr", "psnr_input"]
 
 
 def test_catalogue_is_light():
@@ -132,8 +139,7 @@ def test_evidence_without_any_match_is_none_with_a_note():
 
 def test_measure_all_takes_every_metric_at_every_rank():
     """Two CMCs at four ranks and four metrics without a rank are twelve numbers."""
-    restored = replace(find_or_raise("minp@1"), key="ssim", input=MetricInput.RESTORED)
-    found = measure_all(two_queries(), [*METRICS, restored])
+    found = measure_all(two_queries(), METRICS)
     assert len(found) == 12
     assert [(one.name, one.k) for one in found[:2]] == [("cmc_single@1", 1), ("cmc_single@1", 5)]
 
@@ -152,11 +158,30 @@ def test_rank_that_a_metric_does_not_report_is_refused(name, k, advice):
         measure(find_or_raise(name), two_queries(), k)
 
 
-def test_metric_of_another_input_is_refused():
-    """A metric of restored images cannot be computed from evidence."""
-    spec = replace(find_or_raise("minp@1"), input=MetricInput.RESTORED)
-    with pytest.raises(UsageError, match="computed from restored"):
+@pytest.mark.parametrize("given", [MetricInput.RESTORED, MetricInput.MODEL])
+def test_metric_of_another_input_is_refused(given):
+    """A metric of images or of the model that the evidence does not hold cannot be computed."""
+    spec = replace(find_or_raise("minp@1"), input=given)
+    with pytest.raises(UsageError, match=f"computed from {given}"):
         measure(spec, two_queries())
+
+
+@pytest.mark.parametrize(
+    ("values", "value", "note"),
+    [
+        ([20.0, 30.0], 25.0, None),
+        ([20.0, np.nan], 20.0, "1 of 2 queries have no high-resolution original."),
+        ([np.nan, np.nan], None, "No query has a high-resolution original to compare with."),
+    ],
+)
+def test_restored_is_read_from_the_evidence(values, value, note):
+    """What was measured on images is averaged over the queries that have an original."""
+    evidence = replace(two_queries(), measured={"psnr@1": np.array(values)})
+    found = measure(find_or_raise("psnr@1"), evidence)
+
+    assert (found.value, found.note) == (value, note)
+    np.testing.assert_array_equal(found.values, values)
+    assert [one.name for one in measure_all(evidence, METRICS)][12:] == ["psnr@1"]
 
 
 @pytest.mark.parametrize("compute", ["no_such_module:f", "harness.definitions.counts:nothing"])

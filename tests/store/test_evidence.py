@@ -18,10 +18,24 @@ from tests.store.filler import evidence
 
 
 def assert_equal(left: Evidence, right: Evidence) -> None:
-    for field in dataclasses.fields(Evidence):
-        a, b = getattr(left, field.name), getattr(right, field.name)
-        assert a.dtype == b.dtype, field.name
-        np.testing.assert_array_equal(a, b, err_msg=field.name)
+    assert left.measured.keys() == right.measured.keys()
+    one, other = arrays_of(left), arrays_of(right)
+    for name in one:
+        assert one[name].dtype == other[name].dtype, name
+        np.testing.assert_array_equal(one[name], other[name], err_msg=name)
+
+
+def arrays_of(given_: Evidence) -> dict[str, np.ndarray]:
+    """Return all arrays by name, those that were measured on images among them."""
+    names = {field.name for field in dataclasses.fields(Evidence)} - {"measured"}
+    return {name: getattr(given_, name) for name in sorted(names)} | dict(given_.measured)
+
+
+def measured(given_: Evidence) -> Evidence:
+    """Return evidence with two metrics of images, one of them with gaps."""
+    values = np.linspace(20.0, 31.7, given_.queries)
+    gaps = np.where(np.arange(given_.queries) % 2, np.nan, values)
+    return dataclasses.replace(given_, measured={"psnr@1": values, "über@12": gaps})
 
 
 class TestRoundTrip:
@@ -30,6 +44,14 @@ class TestRoundTrip:
     def test_lossless(self, queries, seed):
         """Whatever is encoded comes back with the same types, values and NaN."""
         given_ = evidence(queries, seed)
+
+        assert_equal(given_, decode(encode(given_)))
+
+    @settings(deadline=None, max_examples=20)
+    @given(queries=st.integers(0, 12), seed=st.integers(0, 1000))
+    def test_measured(self, queries, seed):
+        """What was measured on images comes back beside the ranks, with its gaps."""
+        given_ = measured(evidence(queries, seed))
 
         assert_equal(given_, decode(encode(given_)))
 
@@ -85,11 +107,21 @@ class TestRoundTrip:
         assert blob[0] == 1
         assert zlib.decompress(blob[1:]) == expected
 
+    def test_known_bytes_of_what_was_measured(self):
+        """Each metric follows the ranks: length of its name, name, type, values."""
+        plain = evidence(2)
+        given_ = dataclasses.replace(plain, measured={"psnr@1": np.array([20.5, np.nan])})
+        ranks = zlib.decompress(encode(plain)[1:])
+
+        assert encode(given_)[0] == 2
+        added = struct.pack("<B6sB2f", 6, b"psnr@1", 4, 20.5, np.nan)
+        assert zlib.decompress(encode(given_)[1:]) == ranks + added
+
     def test_compact(self):
         """Evidence of 1,000 queries takes less than a third of its size in memory."""
         given_ = evidence(1000)
         given_ = dataclasses.replace(given_, single_cmc=np.round(given_.single_cmc))
-        size = sum(getattr(given_, f.name).nbytes for f in dataclasses.fields(Evidence))
+        size = sum(array.nbytes for array in arrays_of(given_).values())
 
         assert len(encode(given_)) < size / 3
 
@@ -97,8 +129,8 @@ class TestRoundTrip:
 class TestRefused:
     def test_newer_format(self):
         """Bytes of a newer version are refused with the advice to update."""
-        with pytest.raises(StoreError, match=r"format 02; this version reads 01.*upgrade"):
-            decode(b"\x02" + encode(evidence())[1:])
+        with pytest.raises(StoreError, match=r"format 03; this version reads 01 and 02.*upgr"):
+            decode(b"\x03" + encode(evidence())[1:])
 
     def test_empty(self):
         """No bytes are no evidence."""
@@ -128,7 +160,8 @@ class TestRefused:
         ],
         ids=["cut", "cut inside", "left over", "header only", "no header", "type", "counts"],
     )
-    def test_damaged(self, damage):
+    @pytest.mark.parametrize("change", [lambda given_: given_, measured], ids=["ranks", "measured"])
+    def test_damaged(self, damage, change):
         """Damaged bytes are an integrity error, never wrong evidence."""
         with pytest.raises(IntegrityError, match=r"Evidence is damaged: .*score anew"):
-            decode(damage(encode(evidence())))
+            decode(damage(encode(change(evidence()))))

@@ -388,6 +388,19 @@ class TestArtifacts:
         with pytest.raises(StoreError, match=r"The artifact x\.h5 cannot be kept in .*: No such"):
             store.put_artifact(tmp_path / "x.h5", kind="features", fit_id=fill.fit().id)
 
+    def test_beside_a_score(self, store, fill, tmp_path):
+        """The files of a score are stored with it and named by it, and no bundle holds them."""
+        source = tmp_path / "restored.safetensors"
+        source.write_bytes(b"pixels")
+        run_id = fill.run()
+        fill.score(run_id, fill.fit(run_id), files={"restored": source})
+        store.finish_run(run_id, "done")
+        ((file,),) = (score.artifacts for score in store.where_scores(run_id))
+
+        assert (file.kind, file.name, file.bytes) == ("restored", "restored.safetensors", 6)
+        assert store.find_artifact(file.sha256).read_bytes() == b"pixels"
+        assert not any(file.sha256 in line for line in store.export())
+
     @pytest.mark.parametrize("owners", [(), ("fit_id", "score_id")])
     def test_one_owner(self, store, fill, tmp_path, owners):
         """An artifact belongs to one fit or one score."""
