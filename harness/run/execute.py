@@ -157,7 +157,13 @@ class _Execution:
         """Return the decoded images of all trials, decoding them at the first call."""
         if self.bank is None:
             size = (self.plan.config.height, self.plan.config.width)
-            self.bank = ImageBank(self.plan.root, self._records(), size, down=self.plan.down)
+            self.bank = ImageBank(
+                self.plan.root,
+                self._records(),
+                size,
+                down=self.plan.down,
+                reduced_from=self.plan.reduced_from,
+            )
             with self.progress.bar("Decoding images", self.bank.files) as advance:
                 self.bank.fill(advance)
         return self.bank
