@@ -118,6 +118,7 @@ def test_collapse_ends_the_run_with_a_message_and_a_checkpoint(harness, home, ch
     kept = find_checkpoint(folder)
 
     assert outcome.code == 8
+    assert kept is not None
     assert f"the discriminator has been {play} since step" in said
     assert "Lower the weight of the adversarial loss" in said
     assert "the last good checkpoint (stage 'gan', step 0) is kept in" in said

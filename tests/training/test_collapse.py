@@ -6,6 +6,8 @@ import math
 import random
 
 import pytest
+import torch
+from torch.optim import SGD
 
 from harness import Adversary, PluginError, Stage
 from harness.training.collapse import (
@@ -25,7 +27,7 @@ def stage(steps: int, *, adversary: bool = True) -> Stage:
         steps=steps,
         streams={},
         trains=(),
-        optimisers={"d": None, "g": None},
+        optimisers={n: SGD([torch.zeros(1)]) for n in ("d", "g")},
         train_step=lambda _batches, _update: {},
         adversary=Adversary(real="p_real", fake="p_fake") if adversary else None,
     )
@@ -115,7 +117,7 @@ def test_suspicion_lasts_as_long_as_the_streak():
 def test_agrees_with_a_naive_look_back(seed):
     """The first faulty step is the first after 20 at chance, or 20 saturated, without a break."""
     rng = random.Random(seed)
-    pairs = []
+    pairs: list[tuple[float, float]] = []
     while len(pairs) < 200:
         pairs += [rng.choice((CHANCE, SATURATED, PLAYING))] * rng.randint(1, 21)
     naive = None
@@ -169,6 +171,7 @@ def test_norms_are_judged_for_each_optimiser():
         assert watch.find_fault(step, {}, {"g": [0.1], "d": [900.0]}) is None
     fault = watch.find_fault(21, {}, {"g": [900.0], "d": [900.0]})
 
+    assert fault is not None
     assert "optimiser 'g' exploded: its norm is 900, after a median of 0.1" in fault.what
 
 
@@ -193,6 +196,7 @@ def test_first_norm_that_is_not_finite_has_no_median():
     """Without a norm before it the message gives none."""
     fault = CollapseWatch(stage(10)).find_fault(1, {}, {"d": [math.nan]})
 
+    assert fault is not None
     assert "its norm is nan." in fault.what
 
 
@@ -200,4 +204,5 @@ def test_loss_comes_before_its_gradient():
     """Where a loss is NaN and so its gradient, the loss is named: it is the cause."""
     fault = CollapseWatch(stage(10)).find_fault(1, {"adv": math.nan, "id": 1.0}, {"d": [math.nan]})
 
+    assert fault is not None
     assert fault.what == "the loss adv = nan."

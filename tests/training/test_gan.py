@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from harness.errors import Interrupted, TrainingError
-from harness.training import StopRequest, find_checkpoint
+from harness.training import StopRequest
 from harness.training.device import seed_everything
-from tests.training.toy import Log, parameters, train
+from tests.training.toy import Log, kept_checkpoint, parameters, train
 from tests.training.toy_gan import ToyGan
 
 
@@ -41,7 +41,8 @@ def constant():
 
 def first_suspicious_step(error) -> int:
     """Return the first step of the streak that an error tells of."""
-    return int(re.search(r"since step (\d+)", str(error.value)).group(1))
+    (step,) = re.findall(r"since step (\d+)", str(error.value))
+    return int(step)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +55,7 @@ def test_collapse_ends_the_fit_and_keeps_what_was_good(bank, tmp_path, make, pla
     with pytest.raises(TrainingError, match=f"discriminator has been {play} since") as error:
         train(make(), bank, tmp_path / "c", log, every=every)
     since = first_suspicious_step(error)
-    kept = find_checkpoint(tmp_path / "c")
+    kept = kept_checkpoint(tmp_path / "c")
 
     assert f"step {since + 19} of 60" in error.value.what
     assert f"(stage 'gan', step {kept.step}) is kept in {tmp_path / 'c'}" in error.value.next_step
@@ -69,7 +70,7 @@ def test_product_of_the_warm_up_outlives_the_collapse(bank, tmp_path):
         train(saturated(), bank, tmp_path / "c")
     warm = fresh(steps=0)
     train(warm, bank, tmp_path / "warm")
-    kept = find_checkpoint(tmp_path / "c").networks
+    kept = kept_checkpoint(tmp_path / "c").networks
 
     assert all(torch.equal(kept["g"][k], v) for k, v in warm.g.state_dict().items())
 
@@ -80,7 +81,7 @@ def test_first_stage_with_an_adversary_has_a_checkpoint_to_fall_back_on(bank, tm
     before = {k: v.clone() for k, v in parameters(method).items()}
     with pytest.raises(TrainingError, match=r"since step 1, 20 steps"):
         train(method, bank, tmp_path / "c", every=0.0)
-    kept = find_checkpoint(tmp_path / "c")
+    kept = kept_checkpoint(tmp_path / "c")
 
     assert (kept.stage, kept.step) == (0, 0)
     assert torch.equal(kept.networks["d"]["weight"], before["d.weight"])
@@ -104,7 +105,7 @@ def test_stop_within_a_streak_keeps_the_checkpoint_and_resumes_to_the_same_end(b
     at = 4 + since + 5  # after the warm-up, in the sixth step of the streak
     with pytest.raises(Interrupted, match=rf"saturated since step {since}, so the checkpoint from"):
         train(saturated(), bank, tmp_path / "parts", Log(stop, at), stop, every=0.0)
-    kept = find_checkpoint(tmp_path / "parts")
+    kept = kept_checkpoint(tmp_path / "parts")
     log = Log()
     with pytest.raises(TrainingError) as resumed:
         train(saturated(), bank, tmp_path / "parts", log, every=0.0)

@@ -10,7 +10,7 @@ import torch
 from harness.errors import DeviceError, Interrupted, TrainingError, UsageError
 from harness.training import StopRequest, Trainer, choose_device, find_checkpoint
 from harness.training.device import seed_everything
-from tests.training.toy import Log, Toy, parameters, train
+from tests.training.toy import Log, Toy, kept_checkpoint, parameters, train
 
 
 def fresh(**options):
@@ -94,7 +94,7 @@ def test_start_of_a_later_stage_is_a_checkpoint(bank, tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         train(parts, bank, tmp_path / "parts", StopAtTheHead(), stop)
-    kept = find_checkpoint(tmp_path / "parts")
+    kept = kept_checkpoint(tmp_path / "parts")
     resumed = fresh()
     log, _ = train(resumed, bank, tmp_path / "parts")
 
@@ -130,7 +130,7 @@ def test_exploding_gradient_ends_the_fit(bank, tmp_path, spoilt, message):
     with pytest.raises(TrainingError, match=message):
         train(method, bank, tmp_path / "c", every=0.0)
 
-    assert find_checkpoint(tmp_path / "c").step == 24
+    assert kept_checkpoint(tmp_path / "c").step == 24
 
 
 def test_hard_batch_does_not_end_the_fit(bank, tmp_path):

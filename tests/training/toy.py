@@ -12,7 +12,14 @@ from torch.nn.functional import cross_entropy
 
 from harness import Augment, EmbedBatch, Stage, Stream, TrainBatch, Update
 from harness.data.images import ImageBank
-from harness.training import CheckpointPlace, StopRequest, Trainer, choose_device
+from harness.training import (
+    Checkpoint,
+    CheckpointPlace,
+    StopRequest,
+    Trainer,
+    choose_device,
+    find_checkpoint,
+)
 from harness.training.device import seed_everything
 from harness.types import Record
 
@@ -122,3 +129,10 @@ def parameters(method):
     return {
         f"{n}.{k}": v for n, net in method.networks.items() for k, v in net.state_dict().items()
     }
+
+
+def kept_checkpoint(folder) -> Checkpoint:
+    """Return the checkpoint that a folder must hold."""
+    checkpoint = find_checkpoint(folder)
+    assert checkpoint is not None
+    return checkpoint

@@ -70,7 +70,7 @@ class ToyGan:
         return {"id": g_loss, "d": d_loss, "p_real": p_real, "p_fake": p_fake}
 
     def _generate(self, real: Tensor) -> Tensor:
-        made = self.g(torch.randn(len(real), 8))
+        made: Tensor = self.g(torch.randn(len(real), 8))
         return real + 0 * made if self._echo else made
 
     def embed(self, batch: EmbedBatch) -> Mapping[str, Tensor]:
