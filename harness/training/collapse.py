@@ -31,6 +31,9 @@ STREAKS = 20
 SHORTEST_STREAK = 20
 """Steps that a streak lasts at least, since a D that starts to learn is at chance for a few."""
 
+LEARNING = 4
+"""A stage's first quarter, in which D, untaught or facing a new generator, may be at chance."""
+
 EXPLODED = 1000.0
 """Ratio of an update's gradient norm to the median of those before it that no hard batch gives."""
 
@@ -147,6 +150,8 @@ class CollapseWatch:
         if play != self._play:
             self._play, self._since = play, step
         if play is None or step - self._since + 1 < streak_limit(self._stage.steps):
+            return None
+        if play == "at chance" and step <= self._stage.steps // LEARNING:
             return None
         whose = "generator" if play == "at chance" else "discriminator"
         return Fault(

@@ -70,13 +70,14 @@ class IntactConfig(MethodConfig):
 DEPARTURES = (
     "Re-implementation from notes: only the losses, their order and the tables are known to us. "
     "The architecture, every size, weight, rate and the length of training are ours.",
-    "S is a residual network of SRGAN's kind (convolutions 9x9, residual blocks, PReLU) that keeps "
-    "the size: its input is the LR image brought to network size by bilinear up-sampling, its "
-    "output that image plus a residual, which is zero at the start.",
+    "S keeps the size: its input is the LR image brought to network size by bilinear up-sampling, "
+    "its output that image plus a residual, which is zero at the start. The residual comes from "
+    "blocks without batch normalisation, as in EDSR, on a grid of half the size.",
     "R is a ResNet-50 with last stride 1; f_c is its pooled feature after batch normalisation, "
     "which is also the test feature.",
-    "D has four strided convolutions, pooling and a linear layer, whose output is f_d; f_d is a "
-    "vector because L_intact is a distance to phi(f_c).",
+    "D has four strided convolutions, pooling and a linear layer, whose output is f_d: a vector, "
+    "because L_intact is a distance to phi(f_c). Without batch normalisation, f_d is of the image "
+    "alone.",
     "f_e, which the notes leave open, is the hidden layer of phi: L_e can steer phi only if f_e "
     "depends on phi.",
     "The squared norms are divided by the length of the feature, so that their weights do not "

@@ -25,7 +25,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -45,6 +45,7 @@ from harness import (
 )
 from harness.nn import ResNet50, full_steps, normalise, warmup_cosine
 from harness_intact import IntactConfig
+from harness_intact.networks import Association, Discriminator, SuperResolution
 
 RATES = (2, 3, 4)  # down-sampling rates r of the LR copies
 REAL = 0.9  # what D is to say of a real image: one-sided label smoothing
@@ -98,100 +99,6 @@ def regularisation_loss(phi_f_c: Tensor, f_d: Tensor) -> Tensor:
     return F.mse_loss(phi_f_c.float(), f_d.float())
 
 
-class SuperResolution(nn.Module):
-    """S: an image at network size to the same image restored; the identity before training.
-
-    Args:
-        width: Channels.
-        blocks: Residual blocks.
-    """
-
-    def __init__(self, width: int, blocks: int) -> None:
-        super().__init__()
-        self.head = nn.Sequential(nn.Conv2d(3, width, 9, padding=4), nn.PReLU())
-        self.body = nn.ModuleList(_residual(width) for _ in range(blocks))
-        self.join = _convolution(width)
-        self.tail = nn.Conv2d(width, 3, 9, padding=4)
-        for parameter in self.tail.parameters():
-            nn.init.zeros_(parameter)
-
-    def forward(self, x_L: Tensor) -> Tensor:
-        """Return x_S, (N, 3, H, W), of x_L in [0, 1]; it may leave [0, 1] a little."""
-        first = self.head(2 * x_L - 1)  # (N, width, H, W)
-        z = first
-        for block in self.body:
-            z = z + block(z)
-        residual: Tensor = self.tail(first + self.join(z))
-        return x_L + residual.float()
-
-
-def _convolution(width: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(width, width, 3, padding=1, bias=False), nn.BatchNorm2d(width))
-
-
-def _low(lr: TrainBatch) -> Tensor:
-    """Return x_L: the degraded copies, and images of native low resolution as they are."""
-    assert lr.lr is not None
-    return torch.where(lr.native_lr[:, None, None, None], lr.pixels, lr.lr)
-
-
-def _residual(width: int) -> nn.Sequential:
-    return nn.Sequential(_convolution(width), nn.PReLU(), _convolution(width))
-
-
-class Judgement(NamedTuple):
-    """What D says of images: its feature f_d, (N, d), and the logit that they are real, (N, 1)."""
-
-    f_d: Tensor
-    logit: Tensor
-
-
-class Discriminator(nn.Module):
-    """D: tells restored from real images, and gives the feature f_d.
-
-    Args:
-        width: Channels of the first layer; each of the next three doubles them.
-        features: d, the length of f_d.
-    """
-
-    def __init__(self, width: int, features: int) -> None:
-        super().__init__()
-        layers: list[nn.Module] = [nn.Conv2d(3, width, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
-        for c in (width, 2 * width, 4 * width):
-            layers += [
-                nn.Conv2d(c, 2 * c, 4, stride=2, padding=1, bias=False),
-                nn.BatchNorm2d(2 * c),
-                nn.LeakyReLU(0.2),
-            ]
-        self.layers = nn.Sequential(*layers)
-        self.feature = nn.Sequential(nn.Linear(8 * width, features), nn.LeakyReLU(0.2))
-        self.logit = nn.Linear(features, 1)
-
-    def forward(self, x: Tensor) -> Judgement:
-        """Return f_d and the logit of images x, (N, 3, H, W), in [0, 1]."""
-        f_d = self.feature(self.layers(2 * x - 1).mean(dim=(2, 3)))
-        return Judgement(f_d, self.logit(f_d))
-
-
-class Association(nn.Module):
-    """phi = phi_2(phi_1): from the identity feature f_c to f_d, over the hidden layer f_e.
-
-    Args:
-        inputs: Length of f_c.
-        features: d, the length of f_e and of f_d.
-    """
-
-    def __init__(self, inputs: int, features: int) -> None:
-        super().__init__()
-        self.phi_1 = nn.Sequential(nn.Linear(inputs, features), nn.BatchNorm1d(features), nn.ReLU())
-        self.phi_2 = nn.Linear(features, features)
-
-    def forward(self, f_c: Tensor) -> tuple[Tensor, Tensor]:
-        """Return phi(f_c) and f_e, both (N, d)."""
-        f_e = self.phi_1(f_c)
-        return self.phi_2(f_e), f_e
-
-
 class Intact:
     """S before R, with an adversary D, and phi, the critic of their association.
 
@@ -234,6 +141,7 @@ class Intact:
         both = self._streams()
         flat, falling = warmup_cosine(c.warmup, floor=1.0), warmup_cosine(c.warmup)
         re_id = ("re-ID",) if c.use_id else ()
+        association = ("association",) if c.use_assoc else ()
         restoring = ("S", "D") if c.use_gan else ("S",)
         adversary = ADVERSARY if c.use_gan else None
         stages = [
@@ -253,7 +161,7 @@ class Intact:
                 train_step=self.warm_up_identity,
                 schedule=flat,
                 identity_images=2 * batch,
-                **self._training("re-ID"),
+                **self._training(*re_id),
             ),
             Stage(
                 name="association learning",
@@ -261,7 +169,7 @@ class Intact:
                 streams={"hr": both["hr"]},
                 train_step=self.learn_association,
                 schedule=falling,
-                **self._training("association"),
+                **self._training(*association),
             ),
             Stage(
                 name="association regularisation" if c.use_assoc else "joint training",
@@ -433,3 +341,9 @@ class Intact:
             if network in self.networks
         ]
         return Adam(groups)
+
+
+def _low(lr: TrainBatch) -> Tensor:
+    """Return x_L: the degraded copies, and images of native low resolution as they are."""
+    assert lr.lr is not None
+    return torch.where(lr.native_lr[:, None, None, None], lr.pixels, lr.lr)

@@ -76,19 +76,33 @@ def test_streak_limit(steps, limit):
 )
 def test_unbroken_streak_ends_the_stage_on_its_last_step(pair, name, whose):
     """Of 600 steps 30 in a row are too many: the 30th ends it, with values and first step."""
-    step, fault = play(CollapseWatch(stage(600)), [PLAYING] * 5 + [pair] * 40)
+    step, fault = play(CollapseWatch(stage(600)), [PLAYING] * 155 + [pair] * 40)
 
-    assert step == 5 + 30
-    assert f"has been {name} since step 6, 30 steps" in fault.what
+    assert step == 155 + 30
+    assert f"has been {name} since step 156, 30 steps" in fault.what
     assert f"{pair[0]:.3f}" in fault.what
     assert f"{pair[1]:.3f}" in fault.what
     assert f"learning rate of the {whose} (`--set" in fault.advice
 
 
+def test_untaught_discriminator_may_be_at_chance_for_a_quarter_of_the_stage():
+    """At chance from the start, 600 steps end after the 150th; saturated, with the 30th."""
+    assert play(CollapseWatch(stage(600)), [CHANCE] * 150 + [PLAYING]) is None
+    chance = play(CollapseWatch(stage(600)), [CHANCE] * 600)
+    saturated = play(CollapseWatch(stage(600)), [SATURATED] * 600)
+
+    assert chance is not None
+    assert chance[0] == 151
+    assert "since step 1, 151 steps" in chance[1].what
+    assert saturated is not None
+    assert saturated[0] == 30
+
+
 @pytest.mark.parametrize("between", [PLAYING, SATURATED])
 def test_broken_streak_starts_anew(between):
     """One step of play, or of the other kind, between two streaks of 19 makes neither too long."""
-    assert play(CollapseWatch(stage(100)), [CHANCE] * 19 + [between] + [CHANCE] * 19) is None
+    streaks = [PLAYING] * 25 + [CHANCE] * 19 + [between] + [CHANCE] * 19
+    assert play(CollapseWatch(stage(100)), streaks) is None
 
 
 def test_short_stage_cannot_say():
@@ -117,7 +131,7 @@ def test_suspicion_lasts_as_long_as_the_streak():
 def test_agrees_with_a_naive_look_back(seed):
     """The first faulty step is the first after 20 at chance, or 20 saturated, without a break."""
     rng = random.Random(seed)
-    pairs: list[tuple[float, float]] = []
+    pairs = [PLAYING] * 50  # a quarter
     while len(pairs) < 200:
         pairs += [rng.choice((CHANCE, SATURATED, PLAYING))] * rng.randint(1, 21)
     naive = None
