@@ -381,7 +381,10 @@ class TestRecipes:
         spec = load_plugins().method("intact")
         names = ("smoke", "quick", "standard", "paper")
         configs = [build_config(spec, spec.recipes[name], ()) for name in names]
+        sizes = [
+            (c.sr_width, c.sr_blocks, c.d_width) for c in configs if isinstance(c, IntactConfig)
+        ]
 
-        assert all(isinstance(config, IntactConfig) for config in configs)
-        for a, b in pairwise(configs):
-            assert (a.sr_width, a.sr_blocks, a.d_width) <= (b.sr_width, b.sr_blocks, b.d_width)
+        assert len(sizes) == 4
+        for smaller, larger in pairwise(sizes):
+            assert all(a <= b for a, b in zip(smaller, larger, strict=True))
