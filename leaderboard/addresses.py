@@ -2,6 +2,7 @@
 
     index.html              the overview
     datasets/<key>.html     one for each data set
+    methods/<key>.html      one for each method
     runs/index.html         all runs
     runs/<id>.html          one for each run
     assets/                 the style sheet
@@ -27,6 +28,11 @@ _PLAIN = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
 def dataset_page(key: str) -> str:
     """Return the address of a data set's page."""
     return f"datasets/{_file_name(key)}.html"
+
+
+def method_page(key: str) -> str:
+    """Return the address of a method's page."""
+    return f"methods/{_file_name(key)}.html"
 
 
 def run_page(run_id: str) -> str:

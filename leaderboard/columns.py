@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from harness.definitions import METRICS, short_name
 from leaderboard.estimates import MetricAt
 from leaderboard.published import PublishedRow
+from leaderboard.wording import metric_title
 
 RANKS = (1, 5, 10, 20)
 MEANS = ("map_sum_precision@1", "map_trapezoid@1", "map_single@1", "minp@1")
@@ -38,21 +39,10 @@ def make_columns(headline: str | None, published: Sequence[PublishedRow]) -> lis
         columns = [_column(metric, headline) for metric in ours]
     known = {column.key for column in columns}
     theirs = dict.fromkeys(key for row in published for key in row.cells if key not in known)
-    return columns + [Column(key, _title_in_words(key), None) for key in theirs]
+    return columns + [Column(key, metric_title(key), None) for key in theirs]
 
 
 def _column(metric: MetricAt, headline: str) -> Column:
     key = short_name(metric.name, metric.k, headline)
-    title = _title_in_words(key) if metric.k else _TITLES[metric.name]
+    title = metric_title(key) if metric.k else _TITLES[metric.name]
     return Column(key, title, metric)
-
-
-def _title_in_words(key: str) -> str:
-    """Return the title of a short name.
-
-    >>> _title_in_words("rank5"), _title_in_words("map_unknown")
-    ('rank-5', 'mAP, definition not stated')
-    """
-    if key == "map_unknown":
-        return "mAP, definition not stated"
-    return f"rank-{key[4:]}" if key.startswith("rank") else key.replace("_", " ")

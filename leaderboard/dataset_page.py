@@ -173,8 +173,8 @@ def _grouped(published: Sequence[PublishedRow], reproduced: Sequence[ReproducedR
     groups = [Group(rows[0].method, rows, ours.pop(key, [])) for key, rows in theirs.items()]
     for rows in ours.values():
         method = rows[0].row.method
-        same = [place for place, group in enumerate(groups, start=1) if group.method == method]
-        place = 0 if method == FLOOR else max(same, default=len(groups))
+        after = [place for place, group in enumerate(groups, start=1) if group.method == method]
+        place = 0 if method == FLOOR else max(after, default=len(groups))
         groups.insert(place, Group(method, [], rows))
     return groups
 

@@ -122,6 +122,23 @@ def stored_value(score: ScoreView, metric: MetricAt) -> float | None:
     return None
 
 
+def by_seed(scores: Sequence[ScoreView], metric: MetricAt) -> tuple[float, ...]:
+    """Return a metric for each seed, the mean over its splits.
+
+    Empty where the seeds were run over different splits or a score has no value: means over
+    different splits differ by more than the seed.
+    """
+    of_seed: dict[int, dict[int, float]] = {}
+    for score in scores:
+        value = stored_value(score, metric)
+        if value is None:
+            return ()
+        of_seed.setdefault(score.seed, {})[score.split] = value
+    if len({frozenset(of_split) for of_split in of_seed.values()}) > 1:
+        return ()
+    return tuple(sum(of_split.values()) / len(of_split) for of_split in of_seed.values())
+
+
 def _from_stored_values(scores: Sequence[ScoreView], metric: MetricAt) -> Interval:
     values = [stored_value(score, metric) for score in scores]
     defined = [value for value in values if value is not None]

@@ -86,13 +86,12 @@ class RunsPage:
 
 def make_index(library: Library) -> IndexPage:
     """Return the context of the overview."""
-    methods = {cell.method for cell in library.cells if cell.method is not None}
-    methods |= {run.method for run in library.runs}
+    methods = [_method(library, key) for key in library.methods]
     return IndexPage(
         datasets=[_dataset(library, key) for key in library.datasets],
         newest=_listed(library, library.runs[:NEWEST]),
         runs=len(library.runs),
-        methods=sorted((_method(library, key) for key in methods), key=lambda m: (m.title, m.key)),
+        methods=sorted(methods, key=lambda method: (method.title, method.key)),
     )
 
 

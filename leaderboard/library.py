@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from harness.specs import Cell, PaperSpec, list_papers, load_paper
 from harness.store import ProtocolInfo, Row, RunView, Store
@@ -36,15 +37,30 @@ class Library:
         return sorted(published | reproduced | {run.dataset for run in self.runs})
 
     @property
+    def methods(self) -> list[str]:
+        """Keys of the methods that have a row, a run or a published number, sorted."""
+        published = {cell.method for cell in self.cells if cell.method is not None}
+        reproduced = {row.method for row in self.rows}
+        return sorted(published | reproduced | {run.method for run in self.runs})
+
+    @property
     def protocols(self) -> dict[str, ProtocolInfo]:
         """The protocols that have a row, by id."""
         return {row.protocol.id: row.protocol for row in self.rows}
 
     def method_title(self, key: str) -> str:
-        """Return what tables call a method: its row in a paper, or its key where it has none."""
+        """Return what tables call a method: its row in a paper, its own title, or its key."""
         if key == FLOOR:
             return "Initial weights, no training"
-        return next((cell.title for cell in self.cells if cell.method == key), key)
+        own = self.description(key).get("title", key)
+        return next((cell.title for cell in self.cells if cell.method == key), own)
+
+    def description(self, key: str) -> Mapping[str, Any]:
+        """Return what a method said of itself with its newest fit; empty where none stored it."""
+        fits = (trial.fit for row in self.rows if row.method == key for trial in row.trials)
+        said = [fit for fit in fits if "description" in fit.provenance]
+        newest = max(said, key=lambda fit: fit.created, default=None)
+        return newest.provenance["description"] if newest else {}
 
 
 def read(store: Store) -> Library:

@@ -60,11 +60,13 @@ class Assumption:
 
     Attributes:
         source: Paper and table.
+        dataset: The data set.
         protocol: Key of the assumed protocol, or None where none is shipped.
         unknown: What the paper does not say of its own.
     """
 
     source: str
+    dataset: str
     protocol: str | None
     unknown: tuple[str, ...]
 
@@ -91,11 +93,14 @@ def gather(cells: Iterable[Cell], papers: Mapping[str, PaperSpec]) -> list[Publi
 
 
 def assumptions(cells: Iterable[Cell], papers: Mapping[str, PaperSpec]) -> list[Assumption]:
-    """Return what is assumed of each table that the cells come from, in their order."""
+    """Return what is assumed of each table and data set of the cells, in their order."""
     return list(
         dict.fromkeys(
             Assumption(
-                f"{papers[cell.paper].name}, {cell.source.table}", cell.protocol, cell.unknown
+                source=f"{papers[cell.paper].name}, {cell.source.table}",
+                dataset=cell.dataset,
+                protocol=cell.protocol,
+                unknown=cell.unknown,
             )
             for cell in cells
         )

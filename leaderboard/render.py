@@ -21,6 +21,7 @@ _FILTERS = (
     wording.count,
     wording.decimal,
     wording.duration,
+    wording.metric_title,
     wording.moment,
     wording.plural,
 )

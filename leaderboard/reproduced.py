@@ -100,7 +100,7 @@ def make_reproduced(
     same = [other for other in published if original and other.is_reproduced_by(row)]
     trials = [Trial(score.split, score.seed) for score in scores]
     return ReproducedRow(
-        anchor=f"row-{scores[0].id}",
+        anchor=anchor_of(row),
         title=library.method_title(row.method),
         row=row,
         original=original,
@@ -111,6 +111,11 @@ def make_reproduced(
         seconds=sum(trial.fit.seconds for trial in row.trials),
         images=sum(trial.fit.identity_images for trial in row.trials),
     )
+
+
+def anchor_of(row: Row) -> str:
+    """Return the id of a row in the page of its data set."""
+    return f"row-{row.trials[0].score.id}"
 
 
 def is_original(row: Row) -> bool:

@@ -14,6 +14,7 @@ from leaderboard.dataset_page import make_dataset
 from leaderboard.estimates import Estimates
 from leaderboard.index_page import make_index, make_runs
 from leaderboard.library import Library, read
+from leaderboard.method_page import make_method
 from leaderboard.render import Renderer
 from leaderboard.run_page import make_run
 from leaderboard.writing import write_if_changed
@@ -102,6 +103,12 @@ def _pages(store: Store, library: Library) -> Iterator[Page]:
             addresses.dataset_page(key),
             "dataset.html.j2",
             partial(make_dataset, library, estimates, key),
+        )
+    for key in library.methods:
+        yield Page(
+            addresses.method_page(key),
+            "method.html.j2",
+            partial(make_method, library, estimates, key),
         )
     yield Page(addresses.RUNS, "runs.html.j2", partial(make_runs, library))
     yield Page(addresses.INDEX, "index.html.j2", partial(make_index, library))

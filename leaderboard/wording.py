@@ -73,6 +73,17 @@ def moment(stored: str | None) -> str:
     return ABSENT if stored is None else f"{stored[:19]}Z"
 
 
+def metric_title(key: str) -> str:
+    """Return the title of a metric's short name.
+
+    >>> metric_title("rank5"), metric_title("map_unknown")
+    ('rank-5', 'mAP, definition not stated')
+    """
+    if key == "map_unknown":
+        return "mAP, definition not stated"
+    return f"rank-{key[4:]}" if key.startswith("rank") else key.replace("_", " ")
+
+
 def plural(number: int, one: str) -> str:
     """Return a number with its noun.
 

@@ -13,6 +13,7 @@ from leaderboard import addresses
 def test_plain_keys_keep_their_name():
     """Keys and ids as the harness makes them are file names as they are."""
     assert addresses.dataset_page("mlr-cuhk03") == "datasets/mlr-cuhk03.html"
+    assert addresses.method_page("baseline-hr-lr") == "methods/baseline-hr-lr.html"
     run = "0b6c1f0e-3a55-4f0c-9d5e-4a9b8f0d9a11"
     assert addresses.run_page(run) == f"runs/{run}.html"
 

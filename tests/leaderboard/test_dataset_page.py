@@ -173,8 +173,8 @@ def test_cost(caviar):
 def test_what_is_assumed(caviar):
     """The assumed protocol and what the paper leaves open are named, and the metric's version."""
     assert (
-        "RAIN, Table 1: assumed protocol caviar; the paper does not say: the ten 25/25 splits, "
-        "the number of repetitions." in caviar.text
+        "RAIN, Table 1, on caviar: assumed protocol caviar; the paper does not say: the ten 25/25 "
+        "splits, the number of repetitions." in caviar.text
     )
     assert "rank-k is CMC, single-shot, cmc_single@1." in caviar.text
     assert "Mean over queries of n / rank_n" in caviar.text
@@ -323,7 +323,7 @@ def test_what_papers_report_otherwise(store, home):
     assert cells_by_head["rank-1"].text == "33.5 suspicious"
     assert cells_by_head["mAP, definition not stated"].text == "30.3"
     assert cells_by_head["mAP, trapezoid"].text == ABSENT
-    assert "SING, rank1, 33.5: suspicious. Printed twice." in read_page(path).text
+    assert "SING on caviar, rank-1, 33.5: suspicious. Printed twice." in read_page(path).text
 
 
 def test_a_protocol_that_only_a_plugin_has(store):
