@@ -5,6 +5,7 @@
     methods/<key>.html      one for each method
     runs/index.html         all runs
     runs/<id>.html          one for each run
+    pictures/<file>/        images of a run, by the hash of the file of its restored images
     assets/                 the style sheet
 
 Links are relative, so that the folder opens from a disk, a USB stick or any path of a server.
@@ -21,6 +22,7 @@ from posixpath import dirname, relpath
 INDEX = "index.html"
 RUNS = "runs/index.html"
 STYLE = "assets/style.css"
+PICTURES = "pictures"
 
 _PLAIN = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
 
@@ -38,6 +40,11 @@ def method_page(key: str) -> str:
 def run_page(run_id: str) -> str:
     """Return the address of a run's page."""
     return f"runs/{_file_name(run_id)}.html"
+
+
+def picture(sha256: str, number: int, panel: str) -> str:
+    """Return the address of a panel ("lr", "restored", "hr") of the n-th picture of a file."""
+    return f"{PICTURES}/{sha256[:16]}/{number:02}-{panel}.png"
 
 
 def links_from(page: str) -> Callable[[str], str]:

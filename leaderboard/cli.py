@@ -34,6 +34,14 @@ def build(
         typer.Option("--out", help="The folder to write; HARNESS_HOME/site if not given."),
     ] = None,
     open_it: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    images: Annotated[
+        bool,
+        typer.Option(
+            "--images/--no-images",
+            help="Show restored images beside those of the data set, which are read from its "
+            "folder. Leave them out of pages that you publish.",
+        ),
+    ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Build the leaderboard: a folder of pages that opens from disk, without a server.
@@ -41,7 +49,7 @@ def build(
     Example: `harness leaderboard build --out site --open`
     """
     settings = Settings.from_environment()
-    built = _build(settings, out or settings.home / "site")
+    built = _build(settings, out or settings.home / "site", images=images)
     if as_json:
         typer.echo(json.dumps({**asdict(built), "index": str(built.index)}, indent=2))
     else:
@@ -54,7 +62,7 @@ def build(
         webbrowser.open(built.index.as_uri())
 
 
-def _build(settings: Settings, folder: Path) -> Built:
+def _build(settings: Settings, folder: Path, *, images: bool) -> Built:
     """Build the site behind a bar, which is drawn on a terminal only."""
     from harness.store import Store  # SQLAlchemy, numpy and scipy: seconds that help need not wait
     from leaderboard import site
@@ -67,4 +75,5 @@ def _build(settings: Settings, folder: Path) -> Built:
             store,
             folder,
             lambda done, total: bars.update(task, completed=done, total=total),
+            settings if images else None,
         )

@@ -23,7 +23,8 @@ LEVEL = 0.95
 
 _IN_MEMORY = 64  # scores whose evidence is held at a time
 
-_FORMULAS = {spec.name: spec for spec in METRICS if spec.input is MetricInput.COUNTS}
+_RECOMPUTED = (MetricInput.COUNTS, MetricInput.RESTORED)
+_FORMULAS = {spec.name: spec for spec in METRICS if spec.input in _RECOMPUTED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,25 @@ class Estimates:
         if key not in self._known:
             self._known[key] = paired(
                 self._per_query(a, metric), self._per_query(b, metric), level=LEVEL
+            )
+        return self._known[key]
+
+    def change(
+        self, scores: Sequence[ScoreView], after: MetricAt, before: MetricAt
+    ) -> Interval | None:
+        """Return after - before, query by query, or None where one of them has no value.
+
+        Args:
+            scores: Of one row or run.
+            after: A built-in metric.
+            before: Another one, of the same unit.
+        """
+        key = (after, before, _ids(scores))
+        if None in (self.of(scores, after).value, self.of(scores, before).value):
+            return None
+        if key not in self._known:
+            self._known[key] = paired(
+                self._per_query(scores, after), self._per_query(scores, before), level=LEVEL
             )
         return self._known[key]
 

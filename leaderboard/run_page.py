@@ -14,6 +14,8 @@ from harness.types import Interval, Trial, Variant
 from leaderboard.chart import Chart, draw
 from leaderboard.estimates import Estimates, MetricAt, stored_value
 from leaderboard.library import Library
+from leaderboard.pictures import Album, Sheet
+from leaderboard.quality import QualityRow, is_quality, make_quality
 from leaderboard.queries import HardQuery, cmc, hardest
 from leaderboard.wording import facts
 
@@ -82,6 +84,8 @@ class Outcome:
         cmc: CMC at ranks 1 to 20 of the headline metric.
         cmc_chart: The same as a chart.
         hardest: The queries with the lowest expected reciprocal rank.
+        quality: Metrics of restored images; empty where the method restores nothing.
+        sheet: Restored images; None where there are none, or they were left out.
     """
 
     variant: Variant
@@ -90,6 +94,8 @@ class Outcome:
     cmc: Sequence[tuple[int, float]]
     cmc_chart: Chart | None
     hardest: Sequence[HardQuery]
+    quality: Sequence[QualityRow]
+    sheet: Sheet | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +139,18 @@ class RunPage:
     curves: Sequence[Chart]
 
 
-def make_run(store: Store, library: Library, estimates: Estimates, run: RunView) -> RunPage:
-    """Return the context of the page of a run."""
+def make_run(
+    store: Store, library: Library, estimates: Estimates, run: RunView, album: Album | None
+) -> RunPage:
+    """Return the context of the page of a run.
+
+    Args:
+        store: Holds it.
+        library: Names the method.
+        estimates: Computes the intervals.
+        run: The run.
+        album: Writes restored images beside the pages; None leaves them out.
+    """
     fits = store.where_fits(run.id)
     scores = store.where_scores(run.id)
     done = [score for score in scores if score.status == "done"]
@@ -156,7 +172,7 @@ def make_run(store: Store, library: Library, estimates: Estimates, run: RunView)
         provenance=facts(scrub(_origin(fit))) if fit else [],
         dirty=bool((run.environment.get("git") or {}).get("dirty")),
         trials=_trials(run, fits, scores, headline),
-        outcomes=_outcomes(estimates, done, protocol),
+        outcomes=_outcomes(estimates, done, protocol, album),
         curves=_curves(store, fits),
     )
 
@@ -195,24 +211,33 @@ def _sizes(estimates: Estimates, scores: Sequence[ScoreView]) -> list[SplitSize]
 
 
 def _outcomes(
-    estimates: Estimates, scores: Sequence[ScoreView], protocol: ProtocolInfo | None
+    estimates: Estimates,
+    scores: Sequence[ScoreView],
+    protocol: ProtocolInfo | None,
+    album: Album | None,
 ) -> list[Outcome]:
     """Return what the scores say, variant by variant."""
     if protocol is None:
         return []
     variants = dict.fromkeys(score.variant for score in scores)
+    of_variant = {v: [score for score in scores if score.variant == v] for v in variants}
     return [
-        _outcome(estimates, variant, [s for s in scores if s.variant == variant], protocol)
-        for variant in variants
+        _outcome(estimates, variant, same, protocol, album) for variant, same in of_variant.items()
     ]
 
 
 def _outcome(
-    estimates: Estimates, variant: Variant, scores: Sequence[ScoreView], protocol: ProtocolInfo
+    estimates: Estimates,
+    variant: Variant,
+    scores: Sequence[ScoreView],
+    protocol: ProtocolInfo,
+    album: Album | None,
 ) -> Outcome:
     curve = cmc(estimates, scores, protocol.headline)
     stored = dict.fromkeys(MetricAt(m.name, m.k) for score in scores for m in score.metrics)
-    metrics = sorted(stored, key=lambda metric: metric.name != protocol.headline)
+    quality = make_quality(estimates, scores)
+    ranks = [metric for metric in stored if not is_quality(metric.name)]
+    metrics = sorted(ranks, key=lambda metric: metric.name != protocol.headline)
     return Outcome(
         variant=variant,
         trials=len(scores),
@@ -220,6 +245,8 @@ def _outcome(
         cmc=curve,
         cmc_chart=draw("CMC", "rank", {"mean of all trials": curve}, y_range=(0.0, 1.0)),
         hardest=hardest(estimates, scores),
+        quality=quality,
+        sheet=album.sheet(scores) if album is not None and quality else None,
     )
 
 

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from harness.settings import Settings
 from harness.store import Store
 from leaderboard import addresses
 from leaderboard.dataset_page import make_dataset
@@ -15,6 +16,7 @@ from leaderboard.estimates import Estimates
 from leaderboard.index_page import make_index, make_runs
 from leaderboard.library import Library, read
 from leaderboard.method_page import make_method
+from leaderboard.pictures import Album, remove_pictures
 from leaderboard.render import Renderer
 from leaderboard.run_page import make_run
 from leaderboard.writing import write_if_changed
@@ -58,7 +60,12 @@ class Page:
     make: Callable[[], Any]
 
 
-def build(store: Store, folder: Path, advance: Callable[[int, int], None]) -> Built:
+def build(
+    store: Store,
+    folder: Path,
+    advance: Callable[[int, int], None],
+    settings: Settings | None = None,
+) -> Built:
     """Build the site of a store.
 
     The same store gives the same bytes; files that would not change are left alone.
@@ -67,18 +74,24 @@ def build(store: Store, folder: Path, advance: Callable[[int, int], None]) -> Bu
         store: What to show.
         folder: Where to write; made if it is not there.
         advance: Called after each page with the number of pages done and of all pages.
+        settings: Names the folders of the data sets, whose images are shown beside restored ones;
+            None leaves all images of people out, and removes those of an earlier build.
 
     Raises:
         UsageError: If a page cannot be written.
     """
     library = read(store)
     renderer = Renderer()
-    pages = list(_pages(store, library))
+    album = None if settings is None else Album(store, folder, settings)
+    pages = list(_pages(store, library, album))
     written = _copy_assets(folder)
+    if album is None:
+        remove_pictures(folder)
     for done, page in enumerate(pages, start=1):
         text = renderer.render(page.template, page.address, page.make())
         written += write_if_changed(folder / page.address, text.encode())
         advance(done, len(pages))
+    written += album.written if album is not None else 0
     return Built(
         index=(folder / addresses.INDEX).absolute(),
         pages=len(pages),
@@ -89,14 +102,14 @@ def build(store: Store, folder: Path, advance: Callable[[int, int], None]) -> Bu
     )
 
 
-def _pages(store: Store, library: Library) -> Iterator[Page]:
+def _pages(store: Store, library: Library, album: Album | None) -> Iterator[Page]:
     """Yield every page; the overview last, so that what it links to is there before it."""
     estimates = Estimates(store)
     for run in library.runs:
         yield Page(
             addresses.run_page(run.id),
             "run.html.j2",
-            partial(make_run, store, library, estimates, run),
+            partial(make_run, store, library, estimates, run, album),
         )
     for key in library.datasets:
         yield Page(

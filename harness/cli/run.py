@@ -118,7 +118,8 @@ def _cells(metric: ReportedMetric) -> tuple[str, str, str, str]:
     value, low, high = (in_unit(x, metric.unit) for x in (numbers.value, numbers.low, numbers.high))
     title = metric.title if metric.unit == "fraction" else f"{metric.title} [{metric.unit}]"
     published = metric.published.printed if metric.published else ""
-    return escape(title), value, f"{low} to {high}", published
+    ends = "-" if numbers.low is None else f"{low} to {high}"
+    return escape(title), value, ends, published
 
 
 def _caption(report: RunReport) -> str:

@@ -153,7 +153,7 @@ def metrics_table(metrics: Mapping[str, Mapping[str, Any]]) -> Table:
     for name in ("value", "low", "high"):
         table.add_column(name, justify="right")
     for name, value in metrics.items():
-        digits = 3 if value["unit"] == "index" else 1
+        digits = {"%": 1, "dB": 2}.get(value["unit"], 3)
         ends = (_shown(value[end], digits) for end in ("value", "low", "high"))
         table.add_row(name, value["unit"], value["metric"], *ends)
     return table

@@ -130,13 +130,13 @@ def short_name(name: str, k: int | None, headline: str) -> str:
 
 
 def in_unit(value: float | None, unit: Unit) -> str:
-    """Return a value as tables print it: per cent and dB to a tenth, an index to a thousandth.
+    """Return a value as tables print it, in per cent where it is a fraction.
 
     >>> in_unit(0.44, "fraction"), in_unit(24.306, "dB"), in_unit(0.8124, "index")
-    ('44.0', '24.3', '0.812')
+    ('44.0', '24.31', '0.812')
     """
     if value is None:
         return "-"
-    if unit == "index":
-        return f"{value:.3f}"
-    return f"{100 * value if unit == 'fraction' else value:.1f}"
+    if unit == "fraction":
+        return f"{100 * value:.1f}"
+    return f"{value:.2f}" if unit == "dB" else f"{value:.3f}"

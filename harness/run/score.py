@@ -154,7 +154,8 @@ class Scorer:
         ]
         file = self.scratch / f"{name}.safetensors"
         folder = self.settings.portable(self.plan.root)
-        save_pictures(file, PictureFile(folder, self.plan.down, pictures))
+        plan = self.plan
+        save_pictures(file, PictureFile(folder, plan.down, plan.reduced_from, pictures))
         return {KIND: file}
 
     def _features(

@@ -53,11 +53,13 @@ class PictureFile:
     Attributes:
         folder: Of the data set, as `Settings.portable` writes it.
         down: The filter that degraded the queries.
-        pictures: By record id.
+        reduced_from: Height and width to which they were brought before; None is their own.
+        pictures: In the order of the queries.
     """
 
     folder: str
     down: Down
+    reduced_from: tuple[int, int] | None
     pictures: Sequence[Picture]
 
 
@@ -86,7 +88,12 @@ def save_pictures(path: Path, file: PictureFile) -> None:
         {"id": one.id, "path": one.path, "r": one.r, "original": one.original}
         for one in file.pictures
     ]
-    about = {"folder": file.folder, "down": file.down, "pictures": listed}
+    about = {
+        "folder": file.folder,
+        "down": file.down,
+        "reduced_from": file.reduced_from,
+        "pictures": listed,
+    }
     pixels = {one.id: one.restored for one in file.pictures}
     save_file(pixels, path, {"pictures": json.dumps(about)})  # of one entry the order is fixed
 
@@ -103,7 +110,10 @@ def load_pictures(path: Path) -> PictureFile:
             pictures = [
                 Picture(**one, restored=file.get_tensor(one["id"])) for one in about["pictures"]
             ]
-        return PictureFile(about["folder"], about["down"], pictures)
+        size = about["reduced_from"]
+        return PictureFile(
+            about["folder"], about["down"], None if size is None else tuple(size), pictures
+        )
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise IntegrityError(
             f"The restored images {path} cannot be read: {error}.",

@@ -150,7 +150,13 @@ def test_sample_is_kept_with_the_way_to_its_files(harness, mlr, home):
     assert [p.id for p in kept.pictures] == [p.id for p in plain.pictures]
     root = Settings.from_environment().located(kept.folder)
     for picture in plain.pictures:  # an amount of 0 changes nothing: it is the input
-        lr = resize(degrade(read_image(root / picture.path), picture.r, down=kept.down), 48, 32)
+        lr = resize(
+            degrade(
+                read_image(root / picture.path), picture.r, down=kept.down, size=kept.reduced_from
+            ),
+            48,
+            32,
+        )
         np.testing.assert_array_equal(picture.restored, lr)
 
 
@@ -190,7 +196,7 @@ def test_values_keep_their_unit_everywhere(harness, mlr):
         assert shown["metrics"][name]["value"] == report["metrics"][name]["value"]
     assert stored["psnr@1"] == report["metrics"]["psnr"]["value"]
     table = harness(*RUN[:-1], "--dataset", "mlr-viper", *SIZE).out
-    assert f"{report['metrics']['psnr']['value']:.1f}" in table
+    assert f"{report['metrics']['psnr']['value']:.2f}" in table
     assert "PSNR [dB]" in table
 
 

@@ -26,6 +26,7 @@ def file() -> PictureFile:
     return PictureFile(
         folder="HARNESS_DATA/VIPeR",
         down="area",
+        reduced_from=(32, 16),
         pictures=[
             Picture("b.png@r2", "b.png", 2, "b.png", pixels),
             Picture("a/ü.png", "a/ü.png", None, None, pixels + 100),
@@ -40,6 +41,7 @@ class TestFile:
         found = load_pictures(tmp_path / "x.safetensors")
 
         assert (found.folder, found.down) == (file.folder, file.down)
+        assert found.reduced_from == (32, 16)
         for one, other in zip(found.pictures, file.pictures, strict=True):
             np.testing.assert_array_equal(one.restored, other.restored)
             assert (one.id, one.path, one.r, one.original) == (
