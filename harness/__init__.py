@@ -40,6 +40,7 @@ from harness.types import (
     Restores,
     Stage,
     Stream,
+    Subset,
     TrainBatch,
     Update,
 )
@@ -75,6 +76,7 @@ __all__ = [
     "Stage",
     "StoreError",
     "Stream",
+    "Subset",
     "TrainBatch",
     "TrainingError",
     "UnknownName",

@@ -65,7 +65,7 @@ def add_folder(
     spec = load_plugins().dataset(key)
     counts = catalogue.add(spec, folder, Settings.from_environment())
     if as_json:
-        emit_json({"key": key, "counts": counts.model_dump()})
+        emit_json({"key": key, "counts": counts.model_dump(exclude_none=True)})
         return
     stdout.print(f"{spec.card.title}: {catalogue.in_words(counts)}.", markup=False)
     stdout.print(f"Compare it with the original: `harness data check {key}`")
@@ -87,8 +87,8 @@ def check_copies(
     settings = Settings.from_environment()
     registry = load_plugins()
     if key is None:
-        found = {s: catalogue.find(s, settings) for s in registry.datasets.values()}
-        copies = [(spec, root) for spec, root in found.items() if root is not None]
+        found = [(spec, catalogue.find(spec, settings)) for spec in registry.datasets.values()]
+        copies = [(spec, root) for spec, root in found if root is not None]
     else:
         spec = registry.dataset(key)
         copies = [(spec, catalogue.locate(spec, settings, stderr.print))]
@@ -111,7 +111,7 @@ def _listed(spec: DatasetSpec, settings: Settings) -> dict[str, Any]:
         "protocol": spec.protocol,
         "generated": spec.generate is not None,
         "made_from": spec.made_from,
-        "expected": spec.card.expected.model_dump(),
+        "expected": spec.card.expected.model_dump(exclude_none=True),
         "folder": str(folder) if folder else None,
         "how_to_get": spec.card.how_to_get,
         "licence": spec.card.licence,
@@ -141,7 +141,7 @@ def _checked(spec: DatasetSpec, root: Path) -> dict[str, Any]:
     return {
         "key": spec.key,
         "folder": str(root),
-        "counts": report.counts.model_dump() if report.counts else None,
+        "counts": report.counts.model_dump(exclude_none=True) if report.counts else None,
         "files_compared": report.files,
         "problem": report.problem,
     }
@@ -168,5 +168,5 @@ def _raise_first_problem(results: list[dict[str, Any]]) -> None:
             raise DataError(
                 f"The copy of {result['key']} in {result['folder']} is not the original: "
                 f"{result['problem']}",
-                "Get that file again, and run the check again.",
+                "Get what is missing or differs, and run the check again.",
             )

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 from filelock import FileLock
 
@@ -22,7 +23,7 @@ from harness.errors import DataError, UsageError
 from harness.settings import Settings
 from harness.specs.hashes import load_hashes
 from harness.types import Counts, DatasetSpec, Record
-from harness.types.data import Records
+from harness.types.data import Records, Subset
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +140,7 @@ def count(records: Records) -> Counts:
         images=len(records),
         identities=len({record.pid for record in records if record.pid > 0}),
         cameras=len({record.camid for record in records}),
+        subsets=dict(Counter(r.subset for r in records if r.subset)) or None,
     )
 
 
@@ -238,6 +240,7 @@ def _lock(settings: Settings, name: str) -> FileLock:
 
 def in_words(counts: Counts) -> str:
     """Return counts as a phrase."""
-    return (
-        f"{counts.images:,} images of {counts.identities:,} identities by {counts.cameras} cameras"
-    )
+    given = counts.subsets or {}
+    parts = [f"{given[name]:,} {name}" for name in get_args(Subset) if name in given]
+    images = f"{counts.images:,} images" + (f" ({', '.join(parts)})" if parts else "")
+    return f"{images} of {counts.identities:,} identities by {counts.cameras} cameras"

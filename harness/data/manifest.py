@@ -18,9 +18,10 @@ from harness.types.data import Records
 def manifest(spec: DatasetSpec, records: Records, hashes: Mapping[str, str]) -> str:
     """Return the SHA-256 over one line for each record, sorted.
 
-    A line is the JSON array [id, pid, camid, r, hr_id, content]. The content is the hash of the
-    file; for a generated data set it is the name of its rule, because the bytes of a generated
-    file change with the version of the image library and the picture does not.
+    A line is the JSON array [id, pid, camid, r, hr_id, content], with the subset at its end where
+    the layout has subsets. The content is the hash of the file; for a generated data set it is the
+    name of its rule, because the bytes of a generated file change with the version of the image
+    library and the picture does not.
 
     Args:
         spec: The data set.
@@ -28,7 +29,10 @@ def manifest(spec: DatasetSpec, records: Records, hashes: Mapping[str, str]) -> 
         hashes: SHA-256 by `Record.path`; not used for a generated data set.
     """
     lines = sorted(
-        json.dumps([r.id, r.pid, r.camid, r.r, r.hr_id, spec.rule or hashes[r.path]])
+        json.dumps(
+            [r.id, r.pid, r.camid, r.r, r.hr_id, spec.rule or hashes[r.path]]
+            + ([r.subset] if r.subset else [])
+        )
         for r in records
     )
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()

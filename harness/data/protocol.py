@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.errors import DataError, UsageError, WeightsError
-from harness.specs.protocol import Degradation, ProtocolSpec
+from harness.specs.protocol import Degradation, ProtocolSpec, Side
 from harness.types import Record, Split
 from harness.types.data import Records
 
@@ -43,13 +43,14 @@ class Protocol:
     @property
     def splits(self) -> int:
         """How many splits there are."""
-        return len(self.spec.splits)
+        return 1 if self.spec.splits_by == "subset" else len(self.spec.splits)
 
     def split(self, index: int) -> Split:
         """Return one split, counted from 0.
 
-        Training records are all images of the training identities as they are. Junk and
-        distractors of the gallery's cameras are in every gallery.
+        Training records are all images of the training identities as they are; where the layout
+        divides the data set, all of its training subset. Junk and distractors on the gallery's
+        side are in every gallery.
 
         Raises:
             UsageError: If there is no such split.
@@ -59,19 +60,25 @@ class Protocol:
                 f"There is no split {index} in protocol {self.spec.key!r}.",
                 f"It has {self.splits}, counted from 0.",
             )
-        lists = self.spec.splits[index]
-        train, test = set(lists.train), set(lists.test)
-        queries = [r for r in self._by(self.spec.query.cameras) if r.pid in test]
-        gallery = [r for r in self._by(self.spec.gallery.cameras) if r.pid in test or r.pid < 1]
+        train, test = self._divide(index)
+        queries = [r for r in self.records if _stands_on(self.spec.query, r) and r.pid in test]
+        gallery = [r for r in self.records if _stands_on(self.spec.gallery, r)]
         return Split(
             index=index,
-            train=tuple(record for record in self.records if record.pid in train),
+            train=tuple(train),
             query=tuple(degraded(record, self.spec) for record in queries),
-            gallery=tuple(gallery),
+            gallery=tuple(r for r in gallery if r.pid in test or r.pid < 1),
         )
 
-    def _by(self, cameras: tuple[int, ...]) -> list[Record]:
-        return [record for record in self.records if record.camid in cameras]
+    def _divide(self, index: int) -> tuple[list[Record], set[int]]:
+        """Return the training records and the test identities of a split."""
+        if self.spec.splits_by == "subset":
+            people = [record for record in self.records if record.pid > 0]
+            train = [record for record in people if record.subset == "train"]
+            return train, {r.pid for r in people if r.subset in ("query", "gallery")}
+        lists = self.spec.splits[index]
+        trained = set(lists.train)
+        return [record for record in self.records if record.pid in trained], set(lists.test)
 
 
 def resolve(spec: ProtocolSpec, records: Records, manifest: str) -> Protocol:
@@ -83,18 +90,11 @@ def resolve(spec: ProtocolSpec, records: Records, manifest: str) -> Protocol:
         manifest: The hash of `harness.data.manifest`.
 
     Raises:
-        DataError: If a listed identity, or a camera, has no image.
+        DataError: If a listed identity, a camera or a subset has no image, or the layout has an
+            identity both in training and in the test.
     """
-    pids = {record.pid for record in records}
-    for index, lists in enumerate(spec.splits):
-        absent = sorted({*lists.train, *lists.test} - pids)
-        if absent:
-            raise _incomplete(spec, f"no image of identity {absent[0]}, which split {index} lists")
-    cameras = {record.camid for record in records}
-    for role, side in (("query", spec.query), ("gallery", spec.gallery)):
-        for camera in side.cameras:
-            if camera not in cameras:
-                raise _incomplete(spec, f"no image by camera {camera}, a {role} camera")
+    _check_identities(spec, records)
+    _check_sides(spec, records)
     canonical = json.dumps(definition(spec, manifest), sort_keys=True)
     return Protocol(
         id=hashlib.sha256(canonical.encode()).hexdigest(),
@@ -104,13 +104,48 @@ def resolve(spec: ProtocolSpec, records: Records, manifest: str) -> Protocol:
     )
 
 
+def _check_identities(spec: ProtocolSpec, records: Records) -> None:
+    """Refuse lists with people who are not there, and a layout with people on both sides."""
+    pids = {record.pid for record in records}
+    for index, lists in enumerate(spec.splits):
+        absent = sorted({*lists.train, *lists.test} - pids)
+        if absent:
+            raise _incomplete(spec, f"no image of identity {absent[0]}, which split {index} lists")
+    if spec.splits_by == "subset":
+        trained = {r.pid for r in records if r.subset == "train" and r.pid > 0}
+        tested = {r.pid for r in records if r.subset in ("query", "gallery")}
+        if not trained:
+            raise _incomplete(spec, "no image in the subset train")
+        if trained & tested:
+            pid = min(trained & tested)
+            raise _incomplete(spec, f"identity {pid} both in training and in the test")
+
+
+def _check_sides(spec: ProtocolSpec, records: Records) -> None:
+    """Refuse a side that names a camera or a subset without an image."""
+    cameras = {record.camid for record in records}
+    subsets = {record.subset for record in records}
+    for role, side in (("query", spec.query), ("gallery", spec.gallery)):
+        for camera in side.cameras or ():
+            if camera not in cameras:
+                raise _incomplete(spec, f"no image by camera {camera}, a {role} camera")
+        for subset in side.subsets or ():
+            if subset not in subsets:
+                raise _incomplete(spec, f"no image in the subset {subset}, on the {role} side")
+
+
+def _stands_on(side: Side, record: Record) -> bool:
+    seen = side.cameras is None or record.camid in side.cameras
+    return seen and (side.subsets is None or record.subset in side.subsets)
+
+
 def definition(spec: ProtocolSpec, manifest: str) -> dict[str, Any]:
     """Return what makes two protocols the same, as JSON: no titles, no metrics, no order."""
     return {
         "manifest": manifest,
-        "splits": [[sorted(lists.train), sorted(lists.test)] for lists in spec.splits],
-        "query": sorted(spec.query.cameras),
-        "gallery": sorted(spec.gallery.cameras),
+        "splits": _splits(spec),
+        "query": _side(spec.query),
+        "gallery": _side(spec.gallery),
         "junk": spec.junk,
         "degradation": _degradation(spec),
     }
@@ -162,6 +197,22 @@ def leaked(split: Split, trained_on: Iterable[str], dataset: str) -> list[int]:
             )
         trained.add((name, int(pid)))
     return [pid for pid in split.test_pids if (dataset, pid) in trained]
+
+
+def _splits(spec: ProtocolSpec) -> list[Any]:
+    if spec.splits_by == "subset":
+        return ["by subset"]
+    return [[sorted(lists.train), sorted(lists.test)] for lists in spec.splits]
+
+
+def _side(side: Side) -> list[int] | dict[str, Any]:
+    """Return the cameras alone where they say all, and otherwise whatever is said."""
+    if side.subsets is None:
+        return sorted(side.cameras or ())
+    return {
+        "cameras": None if side.cameras is None else sorted(side.cameras),
+        "subsets": sorted(side.subsets),
+    }
 
 
 def _degradation(spec: ProtocolSpec) -> dict[str, Any] | None:

@@ -15,6 +15,7 @@ from pydantic import Field, model_validator
 from harness.errors import UsageError
 from harness.specs.document import Spec, parse
 from harness.specs.folder import find_or_raise, list_keys
+from harness.types.data import Subset
 
 KIND = "protocols"
 
@@ -22,9 +23,21 @@ Down = Literal["bicubic", "bilinear", "area", "lanczos", "maxpool"]
 
 
 class Side(Spec):
-    """Which images of the test identities stand on one side of the comparison."""
+    """Which images of the test identities stand on one side of the comparison.
 
-    cameras: tuple[int, ...] = Field(min_length=1)
+    Attributes:
+        cameras: Those of these cameras; None is of all.
+        subsets: Those that the layout of the data set puts there; None is wherever they are.
+    """
+
+    cameras: tuple[int, ...] | None = Field(None, min_length=1)
+    subsets: tuple[Subset, ...] | None = Field(None, min_length=1)
+
+    @model_validator(mode="after")
+    def _check_something(self) -> Side:
+        if self.cameras is None and self.subsets is None:
+            raise ValueError("a side needs `cameras`, `subsets` or both")
+        return self
 
 
 class Degradation(Spec):
@@ -97,6 +110,8 @@ class ProtocolSpec(Spec):
         splits: The identity lists.
         splits_of: The key of the protocol whose identity lists these are, in place of `splits`;
             None once they are read.
+        splits_by: `lists`, or `subset`: the layout of the data set says who is trained on (subset
+            `train`) and who tests (`query` and `gallery`), in one split without lists.
     """
 
     key: str
@@ -110,11 +125,14 @@ class ProtocolSpec(Spec):
     headline: str = Field(pattern=r"^[a-z_]+@\d+$")
     splits: tuple[SplitLists, ...] = ()
     splits_of: str | None = None
+    splits_by: Literal["lists", "subset"] = "lists"
 
     @model_validator(mode="after")
     def _check_splits(self) -> ProtocolSpec:
-        if bool(self.splits) == (self.splits_of is not None):
-            raise ValueError("give the identity lists either as `splits` or by `splits_of`")
+        sources = bool(self.splits) + (self.splits_of is not None) + (self.splits_by == "subset")
+        if sources != 1:
+            ways = "`splits`, `splits_of` or `splits_by: subset`"
+            raise ValueError(f"say who tests in one way: {ways}")
         return self
 
 

@@ -6,6 +6,7 @@ from harness.types.data import (
     DatasetSpec,
     Record,
     Split,
+    Subset,
     Trial,
 )
 from harness.types.method import (
@@ -50,6 +51,7 @@ __all__ = [
     "Split",
     "Stage",
     "Stream",
+    "Subset",
     "TrainBatch",
     "Trial",
     "Unit",

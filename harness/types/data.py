@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -72,13 +72,21 @@ class Trial:
 
 
 class Counts(BaseModel):
-    """How many images, identities and cameras a complete copy of a data set has."""
+    """How many images, identities and cameras a complete copy of a data set has.
+
+    Attributes:
+        images: All of them, junk and distractors with them.
+        identities: Without junk and distractors.
+        cameras: That took an image.
+        subsets: The images of each subset, where the layout has subsets.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     images: int
     identities: int
     cameras: int
+    subsets: Mapping[Subset, int] | None = None
 
 
 class DatasetCard(BaseModel):

@@ -291,6 +291,18 @@ class TestCheck:
         assert report.problem == f"There is no image of Tiny in {tmp_path}."
 
 
+def test_subsets_are_counted_and_said() -> None:
+    """Of a layout that divides a data set each part is counted, the training first."""
+    records = [
+        Record("a", "", 5, 1, subset="gallery"),
+        Record("b", "", 6, 2, subset="train"),
+        Record("c", "", 5, 2, subset="gallery"),
+    ]
+    assert catalogue.in_words(catalogue.count(records)) == (
+        "3 images (1 train, 2 gallery) of 2 identities by 2 cameras"
+    )
+
+
 def test_junk_is_no_identity() -> None:
     """Junk and distractors count as images, not as identities."""
     records = [Record(str(pid), "", pid, 1) for pid in (-1, 0, 5)]

@@ -57,6 +57,13 @@ class TestManifest:
         changed = [replace(RECORDS[0], hr_id="b"), RECORDS[1]]
         assert manifest(SPEC, changed, HASHES) != manifest(SPEC, RECORDS, HASHES)
 
+    def test_a_subset_counts_and_without_one_nothing_changes(self) -> None:
+        """Where a layout puts an image stands at the end of its line, and only there."""
+        line = '["a", 1, 1, 1, null, "aa", "query"]'
+        record = replace(RECORDS[0], subset="query")
+        assert manifest(SPEC, [record], HASHES) == hashlib.sha256(line.encode()).hexdigest()
+        assert manifest(SPEC, [record], HASHES) != manifest(SPEC, RECORDS[:1], HASHES)
+
     def test_content_counts_and_place_does_not(self) -> None:
         """Other bytes are another manifest; the same bytes elsewhere are not."""
         other = {**HASHES, "a.png": "ab"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -173,6 +174,85 @@ class TestResolve:
         """A camera that took no image is named, with its role."""
         with pytest.raises(DataError, match=f"no image by camera 7, a {role} camera"):
             resolve(spec(**{role: {"cameras": [1, 7]}}), RECORDS, "m")
+
+
+# Identities 1 and 2 train, 3 and 4 test; the layout says so.
+DIVIDED = [
+    Record("t1", "", 1, 1, subset="train"),
+    Record("t2", "", 2, 2, subset="train"),
+    Record("q3", "", 3, 1, subset="query"),
+    Record("q4", "", 4, 2, subset="query"),
+    Record("g3", "", 3, 2, subset="gallery"),
+    Record("g4", "", 4, 1, subset="gallery"),
+    Record("junk", "", -1, 1, subset="gallery"),
+    Record("other", "", 0, 2, subset="gallery"),
+]
+
+
+class TestSubsets:
+    def subset_spec(self, **changes: Any) -> ProtocolSpec:
+        sides = {"query": {"subsets": ["query"]}, "gallery": {"subsets": ["gallery"]}}
+        return spec(**{"splits": [], "splits_by": "subset", **sides, **changes})
+
+    def ids(self, **changes: Any) -> tuple[str, str, str]:
+        split = resolve(self.subset_spec(**changes), DIVIDED, "m").split(0)
+        train, query, gallery = (
+            " ".join(record.id for record in side)
+            for side in (split.train, split.query, split.gallery)
+        )
+        return train, query, gallery
+
+    def test_by_hand(self) -> None:
+        """Each subset is where its name says; junk and distractors stay in the gallery."""
+        assert self.ids() == ("t1 t2", "q3 q4", "g3 g4 junk other")
+
+    def test_a_camera_as_the_query_side(self) -> None:
+        """Both test subsets can give one side, by some cameras only."""
+        sides = {
+            "query": {"subsets": ["query", "gallery"], "cameras": [2]},
+            "gallery": {"subsets": ["gallery"], "cameras": [1]},
+        }
+        assert self.ids(**sides) == ("t1 t2", "g3 q4", "g4 junk")
+
+    def test_there_is_one_split(self) -> None:
+        """The layout divides a data set once."""
+        protocol = resolve(self.subset_spec(), DIVIDED, "m")
+        assert protocol.splits == 1
+        with pytest.raises(UsageError, match="no split 1"):
+            protocol.split(1)
+
+    def test_the_id_by_hand(self) -> None:
+        """The definition says by which subsets, and a camera beside them counts."""
+        protocol = resolve(self.subset_spec(), DIVIDED, "m")
+        assert protocol.definition == {
+            "manifest": "m",
+            "splits": ["by subset"],
+            "query": {"cameras": None, "subsets": ["query"]},
+            "gallery": {"cameras": None, "subsets": ["gallery"]},
+            "junk": "same-camera",
+            "degradation": None,
+        }
+        one = {"gallery": {"subsets": ["gallery"], "cameras": [1]}}
+        assert resolve(self.subset_spec(**one), DIVIDED, "m").id != protocol.id
+
+    @pytest.mark.parametrize(
+        ("pids", "reason"),
+        [
+            ({"t1": 3}, "identity 3 both in training and in the test"),
+            ({"t1": 0, "t2": -1}, "no image in the subset train"),
+        ],
+    )
+    def test_a_layout_that_does_not_divide(self, pids: dict[str, int], reason: str) -> None:
+        """A training subset without people, or with people of the test, is refused."""
+        records = [replace(r, pid=pids.get(r.id, r.pid)) for r in DIVIDED]
+        with pytest.raises(DataError, match=reason):
+            resolve(self.subset_spec(), records, "m")
+
+    def test_a_subset_without_images(self) -> None:
+        """A side that has no folder is named."""
+        records = [r for r in DIVIDED if r.subset != "query"]
+        with pytest.raises(DataError, match="no image in the subset query, on the query side"):
+            resolve(self.subset_spec(), records, "m")
 
 
 class TestDegradation:

@@ -68,6 +68,8 @@ def test_a_degraded_protocol() -> None:
         ("junk: same-camera", "junk: none", "line 7: 'junk' is 'none'"),
         ("cmc_single@1", "cmc_single", "line 9: 'headline' is 'cmc_single'"),
         ("cameras: [2]", "cameras: []", "line 5: 'cameras' is"),
+        ("{cameras: [2]}", "{}", "line 5: a side needs `cameras`, `subsets` or both"),
+        ("{cameras: [2]}", "{subsets: [probe]}", "line 5: 0 is 'probe'"),
     ],
 )
 def test_what_cannot_be_a_protocol_is_refused(old: str, new: str, reason: str) -> None:
@@ -114,9 +116,10 @@ def test_the_splits_of_another_protocol() -> None:
 @pytest.mark.parametrize(
     ("ending", "error", "reason"),
     [
-        ("", UsageError, "either as `splits` or by `splits_of`"),
-        ("splits: []\n", UsageError, "either as `splits` or by `splits_of`"),
-        ("splits: [{train: [1], test: [2]}]\nsplits_of: viper\n", UsageError, "either as"),
+        ("", UsageError, "say who tests in one way"),
+        ("splits: []\n", UsageError, "say who tests in one way"),
+        ("splits: [{train: [1], test: [2]}]\nsplits_by: subset\n", UsageError, "in one way"),
+        ("splits: [{train: [1], test: [2]}]\nsplits_of: viper\n", UsageError, "in one way"),
         ("splits_of: tiny\n", UsageError, "tiny.yaml: the protocol 'tiny' takes the splits of its"),
         ("splits_of: vipre\n", UnknownName, "no protocol called 'vipre'"),
     ],
