@@ -39,19 +39,12 @@ class PublishedRow:
         return any(cell.is_reproduced_by(row.method, row.config) for cell in self.cells.values())
 
     def command(self, dataset: str) -> str:
-        """Return the command that reproduces it on a data set.
-
-        The paper's first row of the method is taken for the method as it is by itself; what this
-        row sets otherwise is told to the command.
-        """
-        rows = (row for table in self.paper.tables for row in table.rows)
-        usual = next((row.settings for row in rows if row.method == self.method), {})
-        changed = [
-            f" --set {key}={json.dumps(value)}"
-            for key, value in self.settings.items()
-            if usual.get(key) != value
-        ]
-        return f"harness run --plugin {self.method} --dataset {dataset}" + "".join(changed)
+        """Return the command that reproduces it on a data set; "" where no method of ours does."""
+        if self.method is None:
+            return ""
+        changed = self.paper.find_changed(self.method, self.settings)
+        words = [f" --set {key}={json.dumps(value)}" for key, value in changed.items()]
+        return f"harness run --plugin {self.method} --dataset {dataset}" + "".join(words)
 
 
 @dataclass(frozen=True, slots=True)

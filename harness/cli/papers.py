@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -62,7 +64,7 @@ def show(
     stdout.print(f"[bold]{escape(paper.title)}[/]")
     stdout.print(f"{', '.join(paper.authors)}. {paper.venue} {paper.year}. {paper.url}")
     for one in tables:
-        _print_table(one)
+        _print_table(paper, one)
 
 
 def _papers() -> dict[str, PaperSpec]:
@@ -89,7 +91,7 @@ def _in_percent(cell: Cell) -> dict[str, Any]:
     return {**asdict(cell), "value": value}
 
 
-def _print_table(table: Table) -> None:
+def _print_table(paper: PaperSpec, table: Table) -> None:
     """Print one grid for each data set, since a terminal is narrower than a page."""
     stdout.print(f"\n[bold]{escape(table.printed)}[/]: {escape(table.title)}")
     if table.note:
@@ -100,12 +102,34 @@ def _print_table(table: Table) -> None:
         grid = Grid("method", *metrics, "reproduced by", title=dataset, title_justify="left")
         for row in rows:
             numbers = [_marked(row, dataset, metric) for metric in metrics]
-            grid.add_row(escape(row.title or row.name), *numbers, row.method or "")
+            grid.add_row(escape(row.title or row.name), *numbers, _reproduced_by(paper, row))
         stdout.print(grid)
         known = (
             f"Compared under protocol {assumed.protocol}" if assumed.protocol else "Not compared"
         )
         stdout.print(f"{known}; the paper does not say: {', '.join(assumed.unknown)}.", style="dim")
+        for note in _notes(rows, dataset):
+            stdout.print(escape(note), style="dim")
+
+
+def _reproduced_by(paper: PaperSpec, row: Row) -> str:
+    """Return the method that reproduces a row, and what must be set for it."""
+    if row.method is None:
+        return ""
+    changed = paper.find_changed(row.method, row.settings)
+    return ", ".join(
+        [row.method, *(f"{key}={json.dumps(value)}" for key, value in changed.items())]
+    )
+
+
+def _notes(rows: Sequence[Row], dataset: str) -> list[str]:
+    """Return what must be known of single numbers."""
+    return [
+        f"{row.title or row.name}, {metric} {entry.printed}: {entry.note}"
+        for row in rows
+        for metric, entry in row.cells[dataset].items()
+        if entry.note
+    ]
 
 
 def _marked(row: Row, dataset: str, metric: str) -> str:

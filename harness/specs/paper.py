@@ -245,6 +245,15 @@ class PaperSpec(Spec):
         )
         return tuple(cell for cell in found if dataset in (None, cell.dataset))
 
+    def find_changed(self, method: str, settings: Settings) -> Settings:
+        """Return what a row of a method sets otherwise than the paper's first row of it.
+
+        The first row is taken for the method as it is by itself.
+        """
+        rows = (row for table in self.tables for row in table.rows)
+        first = next((row.settings for row in rows if row.method == method), {})
+        return {key: value for key, value in settings.items() if first.get(key) != value}
+
     def _row(self, table: Table, row: Row) -> Iterator[Cell]:
         for dataset, entries in row.cells.items():
             assumed = table.datasets[dataset]

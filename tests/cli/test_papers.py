@@ -74,6 +74,15 @@ def test_show_prints_the_table_as_the_paper_does() -> None:
     assert "Compared under protocol caviar" in shown
 
 
+def test_show_says_what_must_be_set() -> None:
+    """A row of other settings than the method's own names them; a number's note is told."""
+    shown = output("show", "intact")
+    (line,) = [line for line in shown.splitlines() if "INTACT, MSE+ID+GAN" in line]
+    assert "intact, use_assoc=false" in line
+    assert not any("use_" in line for line in shown.splitlines() if "│ INTACT  " in line)
+    assert "SDF, rank1 9.3: RAIN prints 9.25" in shown
+
+
 def test_show_as_json_is_in_per_cent() -> None:
     """A value in JSON is the printed number, null where there is none."""
     cells: list[dict[str, Any]] = json.loads(output("show", "rain", "--json"))["cells"]

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from harness.store import Store
 from leaderboard import site
-from tests.leaderboard.shelf import Shelf
+from tests.leaderboard.shelf import WHOLE, Shelf
 
 ARGUMENTS = [
     "--headless",
@@ -45,12 +45,13 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build a site with a floor and a trained row."""
+    """Build a site with a floor and two trained rows."""
     home = tmp_path_factory.mktemp("home")
     with Store.open(f"sqlite:///{home / 'harness.sqlite'}", home=home) as store:
         shelf = Shelf(store)
         shelf.run("initial-weights", noise=2.5)
         shelf.run("baseline-hr", noise=1.2)
+        shelf.run("intact", noise=1.2, config=WHOLE)
         site.build(store, home / "site", lambda _done, _total: None)
     return home / "site"
 
@@ -95,6 +96,31 @@ def test_click_through(page: Page, folder: Path) -> None:
     assert page.get_by_role("img", name="re-ID: cls").is_visible()
     page.get_by_role("link", name="reid-harness").click()
     assert page.url == (folder / "index.html").as_uri()
+
+
+def test_from_a_method_to_its_numbers(page: Page, folder: Path) -> None:
+    """From the overview to INTACT's page, its paper's table, a verdict and the row's data set."""
+    page.goto((folder / "index.html").as_uri())
+    page.get_by_role("link", name="INTACT", exact=True).click()
+    assert page.get_by_role("heading", level=1).inner_text() == "INTACT"
+    table = page.get_by_role("table").filter(has_text="Table 1 of INTACT as printed")
+    assert table.get_by_role("columnheader", name="mlr-cuhk03").is_visible()
+    assert table.locator("tr.own td").last.inner_text() == "93.9"
+    verdicts = page.locator("table.verdicts").first.locator("tr.reproduced")
+    assert verdicts.count() == 3
+    assert "2 of 10 splits" in verdicts.first.inner_text()
+    page.get_by_role("table").last.get_by_role("link", name="caviar").click()
+    assert page.url.startswith((folder / "datasets" / "caviar.html").as_uri() + "#row-")
+    assert "INTACT" in page.locator("tr:target").inner_text()
+
+
+def test_a_method_on_paper(page: Page, folder: Path) -> None:
+    """Printed, a method's page shows its tables whole, without the navigation."""
+    page.goto((folder / "methods" / "intact.html").as_uri())
+    page.emulate_media(media="print")
+    assert not page.get_by_role("navigation").is_visible()
+    box = page.locator(".scroll").first
+    assert box.evaluate("e => getComputedStyle(e).overflowX") == "visible"
 
 
 def test_the_style_sheet_is_used(page: Page, folder: Path) -> None:

@@ -35,3 +35,20 @@ def test_a_lost_number_is_no_dash():
     """A row whose numbers are lost stays, since they were reported."""
     lost = [replace(cell, printed="?", value=None) for cell in CELLS if cell.row == "CSR-GAN"]
     assert [row.title for row in gather(lost, PAPERS)] == ["CSR-GAN"]
+
+
+def test_the_command_of_a_row():
+    """A row's command sets what the row sets otherwise than the paper's first row of the method."""
+    intact = load_paper("intact")
+    rows = gather(intact.cells(dataset="mlr-market1501"), {"intact": intact})
+    commands = [row.command("caviar") for row in rows if row.method or row.title == "CamStyle"]
+    run = "harness run --plugin intact --dataset caviar"
+    assert commands == [
+        "",
+        run,
+        f"{run} --set use_gan=false --set use_assoc=false",
+        f"{run} --set use_assoc=false",
+        run,
+        f"{run} --set use_bridge=false",
+        run,
+    ]

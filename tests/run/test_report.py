@@ -1,4 +1,4 @@
-"""Beside which published numbers a run is set."""
+"""Beside which published numbers a run is set, and what its fits say of their method."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from harness.run.plan import make_plan
 from harness.run.report import published_cells
 from harness.run.request import RunRequest
 from harness.settings import Settings
+from harness.store import Store
 
 PAPER = """\
 key: tiny
@@ -87,3 +88,19 @@ def test_an_ablation_is_not_beside_the_whole_method(real_data, monkeypatch):
         cells = published_cells(plan, plugins)
         found[settings] = [cells[name].printed for name in ("rank1", "rank5", "rank10") if cells]
     assert found == {(): ["44.0", "81.8", "93.9"], ("use_assoc=false",): []}
+
+
+def test_a_fit_says_what_its_method_is(synthped, home, harness):
+    """Pages are built without plugins, so each fit has its method's title, summary, departures."""
+    words = ("--plugin", "initial-weights", "--dataset", "synthped", "--recipe", "smoke")
+    assert harness("run", *words, "--trials", "1", "--weights", "none").code == 0
+    spec = load_plugins().method("initial-weights")
+    with Store.open(f"sqlite:///{home / 'harness.sqlite'}", home=home) as store:
+        (row,) = store.where_rows()
+    assert row.trials[0].fit.provenance["description"] == {
+        "title": spec.title,
+        "summary": spec.summary,
+        "paper": None,
+        "departures": list(spec.departures),
+        "recipe": spec.recipes["smoke"].summary,
+    }

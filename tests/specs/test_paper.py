@@ -95,6 +95,14 @@ def test_a_row_without_settings_is_reproduced_by_any_config() -> None:
     assert parse_paper(text, "tiny.yaml").cells()[-1].is_reproduced_by("tiny", {"full": False})
 
 
+def test_what_a_row_changes() -> None:
+    """A row's settings are told against those of the first row of its method."""
+    paper = parse_paper(PAPER, "tiny.yaml")
+    assert paper.find_changed("tiny", {"depth": 3, "full": True}) == {}
+    assert paper.find_changed("tiny", {"depth": 2, "full": True}) == {"depth": 2}
+    assert paper.find_changed("another", {"depth": 3}) == {"depth": 3}
+
+
 def test_settings_need_a_method() -> None:
     """Settings of a row that none of our methods reproduces are refused."""
     assert "'Ours (full)' has settings, but no method" in refusal("        method: tiny\n", "")
