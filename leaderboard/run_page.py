@@ -140,7 +140,11 @@ class RunPage:
 
 
 def make_run(
-    store: Store, library: Library, estimates: Estimates, run: RunView, album: Album | None
+    store: Store,
+    library: Library,
+    estimates: Estimates,
+    run: RunView,
+    album: Album | None = None,
 ) -> RunPage:
     """Return the context of the page of a run.
 
