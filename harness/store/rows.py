@@ -16,10 +16,14 @@ from harness.store.views import Row, RowScore
 
 
 def where_rows(session: Session, locks: Locks, dataset: str | None) -> list[Row]:
-    """Return the rows of one data set, or of all, in a fixed order."""
+    """Return the rows of one data set, or of all, in a fixed order.
+
+    The data set is the protocol's: one that is made from the same images can share the fit.
+    """
     groups: defaultdict[tuple[Hashable, ...], list[models.Score]] = defaultdict(list)
     for score in _done_scores(session, dataset):
-        groups[_row_key(score)].append(score)
+        protocol = session.get_one(models.Protocol, score.protocol_id)
+        groups[protocol.dataset, *_row_key(score)].append(score)
     ordered = sorted(groups, key=lambda key: [(part is not None, part) for part in key])
     return [_row(session, locks, groups[key]) for key in ordered]
 
@@ -33,14 +37,15 @@ def _done_scores(session: Session, dataset: str | None) -> Iterable[models.Score
         .order_by(models.Fit.created, models.Fit.repeat, models.Score.created, models.Score.id)
     )
     if dataset is not None:
-        query = query.where(models.Fit.dataset == dataset)
+        protocol = models.Protocol
+        query = query.join(protocol, protocol.id == models.Score.protocol_id)
+        query = query.where(protocol.dataset == dataset)
     return session.scalars(query)
 
 
 def _row_key(score: models.Score) -> tuple[Hashable, ...]:
     fit = score.fit
     return (
-        fit.dataset,
         score.protocol_id,
         fit.method,
         fit.method_version,
@@ -61,9 +66,10 @@ def _row(session: Session, locks: Locks, scores: Sequence[models.Score]) -> Row:
     kept = [newest[trial] for trial in sorted(newest)]
     last = scores[-1]
     protocol = session.get_one(models.Protocol, last.protocol_id)
-    computed = ("weights", "protocol", "variant", "trials", "runs")
+    computed = ("dataset", "weights", "protocol", "variant", "trials", "runs")
     return Row(
         **shared_values(last.fit, Row, but=computed),
+        dataset=protocol.dataset,
         weights=WeightsUsed(**last.fit.weights),
         protocol=protocol_info(protocol),
         variant=variant_of(last),

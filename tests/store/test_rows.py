@@ -127,13 +127,16 @@ def test_other_protocols_are_other_rows(store, fill):
 
 
 def test_one_data_set(store, fill):
-    """The rows of one data set are those of its fits."""
+    """The rows of one data set are those of its protocols, also where the fit is another's."""
     run_id = fill.run()
-    fill.trial(run_id)
-    fill.trial(run_id, dataset="viper")
+    fit = fill.fit(run_id, dataset="caviar")
+    fill.protocol(id="p0", dataset="mlr-caviar")
+    fill.records(protocol_id="p0")
+    fill.score(run_id, fit)
+    fill.score(run_id, fit, protocol_id="p0")
 
-    assert [row.dataset for row in store.where_rows()] == ["caviar", "viper"]
-    assert [row.dataset for row in store.where_rows("viper")] == ["viper"]
+    assert [row.dataset for row in store.where_rows()] == ["caviar", "mlr-caviar"]
+    assert [row.protocol.id for row in store.where_rows("mlr-caviar")] == ["p0"]
     assert store.where_rows("prid") == []
 
 
