@@ -63,16 +63,17 @@ def lpips_input(images: RestoredBatch) -> Tensor:
 
 
 def _psnr(image: Tensor, original: Tensor) -> Tensor:
-    values = peak_signal_noise_ratio(
+    values: Tensor = peak_signal_noise_ratio(
         image, original, data_range=1.0, reduction="none", dim=(1, 2, 3)
     )
     return values.clamp(max=HIGHEST_PSNR)
 
 
 def _ssim(image: Tensor, original: Tensor) -> Tensor:
-    return structural_similarity_index_measure(
+    values: Tensor = structural_similarity_index_measure(
         image, original, data_range=1.0, reduction="none"
-    ).reshape(len(image))
+    )
+    return values.reshape(len(image))
 
 
 def _lpips(image: Tensor, original: Tensor) -> Tensor:
@@ -92,7 +93,8 @@ def _lpips(image: Tensor, original: Tensor) -> Tensor:
     network = lpips_network()
     if isinstance(network, WeightsError):
         raise network
-    return network.to(image.device)(image, original, normalize=True).reshape(len(image))
+    values: Tensor = network.to(image.device)(image, original, normalize=True)
+    return values.reshape(len(image))
 
 
 def alexnet_file() -> Path:
@@ -114,7 +116,8 @@ def lpips_network() -> torch.nn.Module | WeightsError:
     socket.setdefaulttimeout(DOWNLOAD_TIMEOUT)
     try:
         with redirect_stdout(sys.stderr):  # torch.hub announces downloads on standard output
-            return LearnedPerceptualImagePatchSimilarity("alex").net
+            network: torch.nn.Module = LearnedPerceptualImagePatchSimilarity("alex").net
+            return network
     except (URLError, OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         return WeightsError(
             f"LPIPS has no value: AlexNet's ImageNet weights are neither cached nor downloadable "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from harness import EmbedBatch, Record, Restores, Stage, TrainingError
+from harness import Distance, EmbedBatch, Record, Restores, Stage, TrainingError
 from harness.data.images import ImageBank
 from harness.errors import DataError, PluginError
 from harness.evaluation.quality import psnr, psnr_input
@@ -25,9 +26,9 @@ SIZE = (24, 16)
 class Brighter:
     """Restores by adding a constant, unless told to misbehave."""
 
-    feature = "v"
-    distance = "euclidean"
-    backbones = ()
+    feature: ClassVar[str] = "v"
+    distance: ClassVar[Distance] = "euclidean"
+    backbones: ClassVar[Sequence[str]] = ()
 
     def __init__(self, fault: str = "none", added: float = 0.0) -> None:
         self.fault = fault
