@@ -3,17 +3,15 @@
 Nothing here looks at images or at results.
 """
 
+from harness.specs.cell import Cell, Settings, Source
 from harness.specs.folder import specs_folder
 from harness.specs.hashes import load_hashes
 from harness.specs.library import all_papers
 from harness.specs.paper import (
     Assumed,
-    Cell,
     CellEntry,
     PaperSpec,
     Row,
-    Settings,
-    Source,
     Table,
     list_papers,
     load_paper,
