@@ -166,7 +166,8 @@ def register_methods(register: Callable[[MethodSpec], None]) -> None:
             key="intact",
             title="INTACT",
             summary="Super-resolution and re-ID trained together; the association between their "
-            "features, learnt on HR images, is the critic of the restored ones.",
+            "features, learnt on HR images, is the critic of the restored ones. Re-implementation "
+            "from notes.",
             method_version=1,
             config=IntactConfig,
             recipes={recipe.name: recipe for recipe in RECIPES},
