@@ -22,8 +22,8 @@ AT_CHANCE = 0.02
 """|p(real) - p(fake)| below which D tells nothing apart [probability]."""
 
 CERTAIN = 0.01
-"""p(fake) below which, with p(real) above 1 minus it, D is saturated [probability]: of the gradient
-of log(1 - D), which has D as a factor, less than 1 % reaches the generator."""
+"""p(fake) below which, with p(real) above its target less this, D is saturated [probability]: of
+the gradient of log(1 - D), which has D as a factor, less than 1 % reaches the generator."""
 
 STREAKS = 20
 """A stage has time for so many streaks: one in unbroken succession for 1/20, 5 %, of it ends it."""
@@ -63,16 +63,17 @@ class Fault:
     advice: str
 
 
-def judge_discriminator(real: float, fake: float) -> Play | None:
+def judge_discriminator(real: float, fake: float, target: float) -> Play | None:
     """Say how D has left the game in one step, or None while it plays.
 
     Args:
         real: Its mean probability that real images are real.
         fake: Its mean probability that generated images are real.
+        target: What it is taught to say of a real image, beyond which it need not go.
     """
     if abs(real - fake) < AT_CHANCE:
         return "at chance"
-    return "saturated" if real > 1 - CERTAIN and fake < CERTAIN else None
+    return "saturated" if real > target - CERTAIN and fake < CERTAIN else None
 
 
 def streak_limit(steps: int) -> int:
@@ -146,7 +147,7 @@ class CollapseWatch:
         if adversary is None:
             return None
         real, fake = _probabilities(self._stage.name, adversary, losses)
-        play = judge_discriminator(real, fake)
+        play = judge_discriminator(real, fake, adversary.target)
         if play != self._play:
             self._play, self._since = play, step
         if play is None or step - self._since + 1 < streak_limit(self._stage.steps):

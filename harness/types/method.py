@@ -216,10 +216,12 @@ class Adversary:
     Attributes:
         real: Name of D's mean probability that real images are real.
         fake: Name of D's mean probability that generated images are real.
+        target: What D is taught to say of a real image; below 1 with one-sided label smoothing.
     """
 
     real: str
     fake: str
+    target: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,11 @@ from harness.training.collapse import (
 CHANCE, SATURATED, PLAYING = (0.5, 0.49), (0.995, 0.005), (0.7, 0.4)
 
 
-def stage(steps: int, *, adversary: bool = True) -> Stage:
+ADVERSARY = Adversary(real="p_real", fake="p_fake")
+SMOOTHED = Adversary(real="p_real", fake="p_fake", target=0.9)
+
+
+def stage(steps: int, adversary: Adversary | None = ADVERSARY) -> Stage:
     """Return a stage of which only the name, the steps and the adversary are looked at."""
     return Stage(
         name="gan",
@@ -29,7 +33,7 @@ def stage(steps: int, *, adversary: bool = True) -> Stage:
         trains=(),
         optimisers={n: SGD([torch.zeros(1)]) for n in ("d", "g")},
         train_step=lambda _batches, _update: {},
-        adversary=Adversary(real="p_real", fake="p_fake") if adversary else None,
+        adversary=adversary,
     )
 
 
@@ -59,7 +63,33 @@ def play(watch, pairs, start=1):
 )
 def test_judges_one_step(real, fake, expected):
     """D is at chance below 0.02 of difference, saturated beyond 0.99 and 0.01, else it plays."""
-    assert judge_discriminator(real, fake) == expected
+    assert judge_discriminator(real, fake, 1.0) == expected
+
+
+@pytest.mark.parametrize(
+    ("real", "fake", "expected"),
+    [
+        (0.9, 0.005, "saturated"),  # its best answer
+        (0.895, 0.005, "saturated"),
+        (0.97, 0.005, "saturated"),  # more than it is taught
+        (0.89, 0.005, None),  # exactly 0.9 - 0.01
+        (0.9, 0.01, None),  # exactly 0.01
+        (0.9, 0.9, "at chance"),
+    ],
+)
+def test_saturated_is_what_the_target_allows(real, fake, expected):
+    """With labels smoothed to 0.9, D is saturated beyond 0.89 on real images; chance is as ever."""
+    assert judge_discriminator(real, fake, 0.9) == expected
+
+
+def test_smoothed_discriminator_that_answers_its_best_is_saturated():
+    """A D that says 0.9 of each real image ends its stage where 0.9 is its target, not where 1."""
+    pairs = [PLAYING] * 100 + [(0.9, 0.001)] * 100
+    found = play(CollapseWatch(stage(200, SMOOTHED)), pairs)
+
+    assert play(CollapseWatch(stage(200)), pairs) is None
+    assert found is not None
+    assert "has been saturated since step 101" in found[1].what
 
 
 @pytest.mark.parametrize(
@@ -112,7 +142,7 @@ def test_short_stage_cannot_say():
 
 def test_stage_without_an_adversary_is_not_judged():
     """Losses that happen to look like a discriminator's are left alone."""
-    assert play(CollapseWatch(stage(100, adversary=False)), [CHANCE] * 60) is None
+    assert play(CollapseWatch(stage(100, adversary=None)), [CHANCE] * 60) is None
 
 
 def test_suspicion_lasts_as_long_as_the_streak():
@@ -180,7 +210,7 @@ def test_explosion(norm, before, expected):
 
 def test_norms_are_judged_for_each_optimiser():
     """A norm that is usual for one optimiser is an explosion for another, which is named."""
-    watch = CollapseWatch(stage(100, adversary=False))
+    watch = CollapseWatch(stage(100, adversary=None))
     for step in range(1, 21):
         assert watch.find_fault(step, {}, {"g": [0.1], "d": [900.0]}) is None
     fault = watch.find_fault(21, {}, {"g": [900.0], "d": [900.0]})
@@ -191,7 +221,7 @@ def test_norms_are_judged_for_each_optimiser():
 
 def test_norms_are_forgotten():
     """The median is of the last 100 norms: after 51 large ones, a large one is usual."""
-    watch = CollapseWatch(stage(1000, adversary=False))
+    watch = CollapseWatch(stage(1000, adversary=None))
     norms = [0.01] * 200 + [9.0] * 51
     assert all(watch.find_fault(i, {}, {"g": [n]}) is None for i, n in enumerate(norms, 1))
 
@@ -200,7 +230,7 @@ def test_norms_are_forgotten():
 
 def test_every_update_of_a_step_counts():
     """Twenty updates in one step are twenty norms."""
-    watch = CollapseWatch(stage(10, adversary=False))
+    watch = CollapseWatch(stage(10, adversary=None))
 
     assert watch.find_fault(1, {}, {"d": [1.0] * 20}) is None
     assert watch.find_fault(2, {}, {"d": [1.0, 1001.0]}) is not None
