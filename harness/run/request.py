@@ -58,18 +58,14 @@ def build_config(spec: MethodSpec, recipe: Recipe, settings: Sequence[str]) -> M
 
     Raises:
         UnknownName: If a key is none of the config's.
-        UsageError: If a setting is no `key=value`, or a value does not fit its key.
+        UsageError: If a setting is no `key=value`, a value does not fit its key, or the settings
+            do not fit each other.
     """
     values = {**recipe.values, **_parse_settings(spec, settings)}
     try:
         return spec.config(**values)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise UsageError(
-            f"{key}={first['input']!r} does not fit {spec.key!r}: {first['msg']}.",
-            f"See the settings with `harness plugins list --json`, or drop `--set {key}=...`.",
-        ) from error
+        raise _refusal(spec, recipe, settings, error) from error
 
 
 def describe_narrowing(spec: MethodSpec, recipe: Recipe, config: MethodConfig) -> str:
@@ -81,6 +77,27 @@ def describe_narrowing(spec: MethodSpec, recipe: Recipe, config: MethodConfig) -
         if getattr(config, name) != getattr(plain, name)
     ]
     return "; ".join(part for part in (recipe.narrowed, ", ".join(changed)) if part)
+
+
+def _refusal(
+    spec: MethodSpec, recipe: Recipe, settings: Sequence[str], error: ValidationError
+) -> UsageError:
+    """Return what to say of the first error: of one key, or of settings that exclude each other."""
+    first = error.errors()[0]
+    reason = first["msg"].removeprefix("Value error, ")
+    if first["loc"]:
+        key = ".".join(str(part) for part in first["loc"])
+        return UsageError(
+            f"{key}={first['input']!r} does not fit {spec.key!r}: {reason}.",
+            f"See the settings with `harness plugins list --json`, or drop `--set {key}=...`.",
+        )
+    given = " ".join(f"--set {setting}" for setting in settings)
+    return UsageError(
+        f"These settings do not fit {spec.key!r}: {reason}.",
+        f"Change or drop some of `{given}`."
+        if given
+        else f"None was given: correct the recipe {recipe.name!r}, or choose another.",
+    )
 
 
 def _parse_settings(spec: MethodSpec, settings: Sequence[str]) -> Mapping[str, Any]:

@@ -74,7 +74,12 @@ class TestOnTheEmbeddedData:
         outcome = harness(*run_words("synthped", "use_gan=false"))
 
         assert outcome.code == 2
-        assert "use_assoc=false" in outcome.err
+        given = " ".join(f"--set {key}={value}" for key, value in NARROW.items())
+        assert " ".join(outcome.err.split()) == (
+            "Error: These settings do not fit 'intact': the association needs the discriminator's "
+            "feature f_d; set use_assoc=false too. "
+            f"Change or drop some of `{given} --set use_gan=false`."
+        )
 
     def test_weights_of_another_architecture_are_reported(self, harness, tmp_path):
         """Weights of a network without R's last stage: missing and unexpected keys are listed."""
