@@ -14,6 +14,8 @@ from pydantic import Field, model_validator
 
 from harness import MethodConfig, MethodSpec, Recipe, hookimpl
 
+SMALLEST = 16  # pixels; D halves each side four times
+
 
 class IntactConfig(MethodConfig):
     """The settings of INTACT; none but the switches is published (see the departures)."""
@@ -30,7 +32,7 @@ class IntactConfig(MethodConfig):
     use_bridge: bool = Field(
         True, description="Bridge constraint (Table 5; Eq. 6); no effect without use_assoc."
     )
-    lambda_mse: float = Field(100.0, gt=0, description="Weight of L_mse, for pixels in [0, 1].")
+    lambda_mse: float = Field(1000.0, gt=0, description="Weight of L_mse, for pixels in [0, 1].")
     lambda_id: float = Field(1.0, gt=0, description="Weight of L_id in the loss of S.")
     lambda_gan: float = Field(1e-2, gt=0, description="Weight of the adversarial loss of S.")
     lambda_dis: float = Field(1.0, gt=0, description="Weight of L_dis.")
@@ -41,7 +43,7 @@ class IntactConfig(MethodConfig):
         9600, ge=0, description="Images of the warm-up of S and D; none is through L_id."
     )
     association_images: int = Field(
-        3200, ge=0, description="HR images of association learning; none is through L_id."
+        6400, ge=0, description="HR images of association learning; none is through L_id."
     )
     lr: float = Field(2e-4, gt=0, description="Learning rate of the re-ID network (Adam).")
     head_lr: float = Field(2e-4, gt=0, description="Of its neck and classifier (Adam).")
@@ -66,10 +68,20 @@ class IntactConfig(MethodConfig):
             raise ValueError("with use_mse, use_id and use_gan off nothing is trained")
         return self
 
+    @model_validator(mode="after")
+    def _check_size(self) -> Self:
+        if self.height % 2 or self.width % 2 or min(self.height, self.width) < SMALLEST:
+            raise ValueError(
+                f"the input is {self.height} x {self.width}, but S needs even sides and D at "
+                f"least {SMALLEST} pixels"
+            )
+        return self
+
 
 DEPARTURES = (
-    "Re-implementation from notes: only the losses, their order and the tables are known to us. "
-    "The architecture, every size, weight, rate and the length of training are ours.",
+    "Re-implementation from notes: only the losses, the order of Part I and Part II and the tables "
+    "are known to us. The architecture, every size, weight, rate and the length of training are "
+    "ours, in the recipe `paper` too.",
     "S keeps the size: its input is the LR image brought to network size by bilinear up-sampling, "
     "its output that image plus a residual, which is zero at the start. The residual comes from "
     "blocks without batch normalisation, as in EDSR, on a grid of half the size.",
@@ -79,15 +91,21 @@ DEPARTURES = (
     "because L_intact is a distance to phi(f_c). Without batch normalisation, f_d is of the image "
     "alone.",
     "f_e, which the notes leave open, is the hidden layer of phi: L_e can steer phi only if f_e "
-    "depends on phi.",
+    "depends on phi. phi and sigma have two linear layers each and no batch normalisation, and "
+    "R normalises by batch statistics in both Parts, so that phi, once fixed, meets what it knows.",
     "The squared norms are divided by the length of the feature, so that their weights do not "
     "depend on it.",
-    "The adversarial loss is the non-saturating one with one-sided label smoothing 0.9.",
-    "In the last stage R learns from L_id on restored and on HR images, D from its own loss; "
-    "L_dis moves S alone. phi is not refreshed while R and D move.",
-    "Images of native low resolution go through S and into L_id and the adversarial loss as they "
-    "are; they are neither a target of L_mse nor real for D, and association learning leaves them "
-    "out.",
+    "The adversarial loss is the non-saturating one with one-sided label smoothing 0.9; L_id has "
+    "label smoothing 0.1.",
+    "Two warm-ups come first: S and D learn L_mse and the adversarial loss on pairs, R learns L_id "
+    "on images as they are and on LR copies that are not restored.",
+    "L_id is the sum of two means: over restored images, and over images as they are, of both "
+    "resolutions.",
+    "In Part II R learns from L_id and D from its own loss; L_dis moves S alone, through both of "
+    "its terms: f'_d is not detached. phi is not refreshed while R and D move.",
+    "Images of native low resolution go through S as they are, and into L_id, L_dis and the "
+    "adversarial loss; they are neither a target of L_mse nor real for D, and association learning "
+    "leaves them out.",
     "The HR gallery is not super-resolved.",
 )
 
@@ -131,7 +149,7 @@ RECIPES = (
         name="quick",
         summary="The full re-ID network on 6,000 images at 128 x 64: minutes on two CPU cores.",
         trials=3,
-        narrowed="S narrowed to 32 of 64 channels and 4 of 16 blocks, D to 32 of 64 channels, "
+        narrowed="S narrowed to 32 of 64 channels and 4 of 16 blocks, D, phi and sigma to half, "
         "6,000 images at 128 x 64",
         values=_QUICK,
     ),
@@ -150,10 +168,10 @@ RECIPES = (
     ),
     Recipe(
         name="paper",
-        summary="The full networks for 120 epochs of MLR-Market-1501; the paper's length is not "
-        "known.",
+        summary="The full networks for 120 epochs of MLR-Market-1501.",
         trials=None,
-        values={"images": 3_100_000, "association_images": 390_000},
+        narrowed="length and sizes are ours: the paper's are not known",
+        values={"images": 3_100_000, "sr_images": 776_000, "association_images": 390_000},
     ),
 )
 
@@ -168,7 +186,7 @@ def register_methods(register: Callable[[MethodSpec], None]) -> None:
             summary="Super-resolution and re-ID trained together; the association between their "
             "features, learnt on HR images, is the critic of the restored ones. Re-implementation "
             "from notes.",
-            method_version=1,
+            method_version=2,
             config=IntactConfig,
             recipes={recipe.name: recipe for recipe in RECIPES},
             method="harness_intact.method:Intact",

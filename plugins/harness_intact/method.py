@@ -2,15 +2,15 @@
 
 Paper: Z. Cheng, Q. Dong, S. Gong, X. Zhu, "Inter-Task Association Critic for Cross-Resolution
 Person Re-Identification", CVPR 2020. Re-implementation from notes; equation numbers as far as the
-notes give them.
+notes give them (the association loss is Eqs. (7) and (8), which they do not tell apart).
 
 Where the paper is in this file:
 
     Eq. (3)            L_id                          identity_loss
     Part I             L_intact                      association_loss
     Part I, Eq. (6)    L_e, the bridge constraint    bridge_loss
-    Part I             L_intact-e                    Intact.learn_association
-    Part II, Eq. (8)   L_dis, phi fixed              regularisation_loss, Intact.regularise
+    Part I             L_intact-e                    association_bridge_loss
+    Part II            L_dis, phi fixed              regularisation_loss, Intact.regularise
     Table 3, MSE       L_mse                         content_loss
     Table 3, GAN       L_gan of S, and of D          generator_loss, discriminator_loss
 
@@ -45,17 +45,20 @@ from harness import (
 )
 from harness.nn import ResNet50, full_steps, normalise, warmup_cosine
 from harness_intact import IntactConfig
-from harness_intact.networks import Association, Discriminator, SuperResolution
+from harness_intact.networks import Association, Discriminator, SuperResolution, batch_statistics
+
+Batches = Mapping[str, TrainBatch]
+Losses = Mapping[str, Tensor]
 
 RATES = (2, 3, 4)  # down-sampling rates r of the LR copies
 REAL = 0.9  # what D is to say of a real image: one-sided label smoothing
-ADVERSARY = Adversary(real="p_real", fake="p_restored")
-OPTIMISED = {
+ADVERSARY = Adversary(real="p_real", fake="p_restored", target=REAL)
+OPTIMISED = {  # networks by optimiser
     "re-ID": ("R", "neck", "C"),
     "S": ("S",),
     "D": ("D",),
     "association": ("phi", "sigma"),
-}  # networks by optimiser
+}
 
 
 def identity_loss(y: Tensor, k: Tensor, smoothing: float = 0.0) -> Tensor:
@@ -92,6 +95,11 @@ def association_loss(phi_f_c: Tensor, f_d: Tensor) -> Tensor:
 def bridge_loss(sigma_f_d: Tensor, f_e: Tensor) -> Tensor:
     """Return L_e = ||sigma(f_d) - f_e||^2 / d, Eq. (6): mean over the batch, (N, d)."""
     return F.mse_loss(sigma_f_d.float(), f_e.float())
+
+
+def association_bridge_loss(l_intact: Tensor, l_e: Tensor) -> Tensor:
+    """Return L_intact-e = L_intact + L_e, two scalars' sum."""
+    return l_intact + l_e
 
 
 def regularisation_loss(phi_f_c: Tensor, f_d: Tensor) -> Tensor:
@@ -138,17 +146,16 @@ class Intact:
         batch = c.batch_identities * c.batch_images
         steps = full_steps(c, self.context, 2 * batch)  # with L_id, on both batches
         first = round(c.warmup_share * steps) if c.use_id else 0
-        both = self._streams()
+        lr, own, hr = self._streams()
         flat, falling = warmup_cosine(c.warmup, floor=1.0), warmup_cosine(c.warmup)
-        re_id = ("re-ID",) if c.use_id else ()
-        association = ("association",) if c.use_assoc else ()
+        re_id, association = ("re-ID",) * c.use_id, ("association",) * c.use_assoc
         restoring = ("S", "D") if c.use_gan else ("S",)
         adversary = ADVERSARY if c.use_gan else None
         stages = [
             Stage(
                 name="super-resolution warm-up",
                 steps=math.ceil(c.sr_images / batch) if c.use_mse or c.use_gan else 0,
-                streams=both,
+                streams={"lr": lr, "hr": hr},
                 train_step=self.warm_up_restoration,
                 schedule=flat,
                 adversary=adversary,
@@ -157,7 +164,7 @@ class Intact:
             Stage(
                 name="re-ID warm-up",
                 steps=first,
-                streams=both,
+                streams={"lr": lr, "own": own},
                 train_step=self.warm_up_identity,
                 schedule=flat,
                 identity_images=2 * batch,
@@ -166,7 +173,7 @@ class Intact:
             Stage(
                 name="association learning",
                 steps=math.ceil(c.association_images / batch) if c.use_assoc else 0,
-                streams={"hr": both["hr"]},
+                streams={"own": own, "hr": hr},
                 train_step=self.learn_association,
                 schedule=falling,
                 **self._training(*association),
@@ -174,7 +181,7 @@ class Intact:
             Stage(
                 name="association regularisation" if c.use_assoc else "joint training",
                 steps=steps - first,
-                streams=both,
+                streams={"lr": lr, "own": own, "hr": hr},
                 train_step=self.regularise,
                 schedule=falling,
                 identity_images=2 * batch if c.use_id else 0,
@@ -184,9 +191,7 @@ class Intact:
         ]
         return [stage for stage in stages if stage.steps]
 
-    def warm_up_restoration(
-        self, batches: Mapping[str, TrainBatch], update: Update
-    ) -> Mapping[str, Tensor]:
+    def warm_up_restoration(self, batches: Batches, update: Update) -> Losses:
         """Descend L_mse and L_gan in S, and D's own loss."""
         lr, x_H = batches["lr"], batches["hr"].pixels
         x_S = self.S(_low(lr))
@@ -195,49 +200,48 @@ class Intact:
         losses |= self._restore_step(x_S, lr, self._gradient(losses, x), update)
         return losses | self._discriminate_step(x_H, x, update)
 
-    def warm_up_identity(
-        self, batches: Mapping[str, TrainBatch], update: Update
-    ) -> Mapping[str, Tensor]:
-        """Descend L_id in R, on HR images and on LR images as they are."""
-        lr, hr = batches["lr"], batches["hr"]
-        f_c = self.represent(torch.cat([hr.pixels, _low(lr)]))
-        loss = self._identity_loss(f_c, hr.labels, lr.labels)
+    def warm_up_identity(self, batches: Batches, update: Update) -> Losses:
+        """Descend L_id in R, on images as they are and on LR copies that are not restored."""
+        lr, own = batches["lr"], batches["own"]
+        f_c = self.represent(torch.cat([own.pixels, _low(lr)]))
+        loss = self._identity_loss(f_c, own.labels, lr.labels)
         update("re-ID", loss)
         return {"id": loss}
 
-    def learn_association(
-        self, batches: Mapping[str, TrainBatch], update: Update
-    ) -> Mapping[str, Tensor]:
+    def learn_association(self, batches: Batches, update: Update) -> Losses:
         """Descend L_intact-e = L_intact + L_e in phi and sigma, on HR images (Part I)."""
-        x_H = batches["hr"].pixels
-        with torch.no_grad():
-            f_c, f_d = self.represent(x_H), self.D(x_H).f_d
+        own, x_H = batches["own"].pixels, batches["hr"].pixels
+        with torch.no_grad(), batch_statistics(self.R, self.neck):  # f_c as Part II will have it
+            f_c, f_d = self.represent(torch.cat([own, x_H]))[len(own) :], self.D(x_H).f_d
         phi_f_c, f_e = self.phi(f_c)
-        losses = {"intact": association_loss(phi_f_c, f_d)}
-        if self.config.use_bridge:
-            losses["e"] = bridge_loss(self.sigma(f_d), f_e)  # Eq. (6)
-        update("association", torch.stack(list(losses.values())).sum())
-        return losses
+        l_intact = association_loss(phi_f_c, f_d)
+        if not self.config.use_bridge:
+            update("association", l_intact)
+            return {"intact": l_intact}
+        l_e = bridge_loss(self.sigma(f_d), f_e)  # Eq. (6)
+        update("association", association_bridge_loss(l_intact, l_e))
+        return {"intact": l_intact, "e": l_e}
 
-    def regularise(self, batches: Mapping[str, TrainBatch], update: Update) -> Mapping[str, Tensor]:
+    def regularise(self, batches: Batches, update: Update) -> Losses:
         """Descend the joint loss with phi fixed (Part II).
 
         S follows L_mse, L_id, L_gan and L_dis; R follows L_id alone, D its own loss alone. So what
         a critic says of x_S is differentiated with respect to x_S and not to the critic.
         """
         c = self.config
-        lr, hr = batches["lr"], batches["hr"]
+        lr, own = batches["lr"], batches["own"]
         x_S = self.S(_low(lr))  # (N, 3, H, W)
         x = x_S.detach().requires_grad_()
-        f_c = self.represent(torch.cat([hr.pixels, x])) if c.use_id or c.use_assoc else None
+        f_c = self.represent(torch.cat([own.pixels, x])) if c.use_id or c.use_assoc else None
         losses = self._critics(x, f_c)
         gradient = self._gradient(losses, x)
         if f_c is not None and c.use_id:
-            losses["id"] = self._identity_loss(f_c, hr.labels, lr.labels)
-            update("re-ID", losses["id"])  # its gradient gathers in x, too
-            gradient = gradient + c.lambda_id * torch.as_tensor(x.grad)
+            losses["id"] = self._identity_loss(f_c, own.labels, lr.labels)
+            update("re-ID", losses["id"])  # into R, and into x.grad
+            assert x.grad is not None
+            gradient = gradient + c.lambda_id * x.grad
         losses |= self._restore_step(x_S, lr, gradient, update)
-        return losses | self._discriminate_step(hr.pixels, x, update)
+        return losses | self._discriminate_step(batches["hr"].pixels, x, update)
 
     def represent(self, pixels: Tensor) -> Tensor:
         """Return f_c, (N, d_c), of pixels in [0, 1]."""
@@ -263,16 +267,10 @@ class Intact:
         """Return L_id, summed over the batches that were put one after another into f_c."""
         sizes = [len(k) for k in labels]
         parts = zip(self.C(f_c).split(sizes), labels, strict=True)
-        losses = [identity_loss(y, k, self.config.smoothing) for y, k in parts]
-        return torch.stack(losses).sum()
+        return torch.stack([identity_loss(y, k, self.config.smoothing) for y, k in parts]).sum()
 
     def _critics(self, x: Tensor, f_c: Tensor | None = None) -> dict[str, Tensor]:
-        """Return L_gan and L_dis of restored images x, as far as they are on.
-
-        Args:
-            x: (N, 3, H, W), a leaf.
-            f_c: The last N rows are f'_c of x; None in the warm-up, which has no L_dis.
-        """
+        """Return L_gan and L_dis, if on, of images x, (N, 3, H, W); f_c ends with f'_c of x."""
         losses: dict[str, Tensor] = {}
         if not self.config.use_gan:
             return losses
@@ -283,7 +281,7 @@ class Intact:
             losses["dis"] = regularisation_loss(phi_f_c, judgement.f_d)
         return losses
 
-    def _gradient(self, losses: Mapping[str, Tensor], x: Tensor) -> Tensor:
+    def _gradient(self, losses: Losses, x: Tensor) -> Tensor:
         """Return the gradient of the weighted critics with respect to x, and to nothing else."""
         weights = {"gan": self.config.lambda_gan, "dis": self.config.lambda_dis}
         if not losses:
@@ -293,7 +291,7 @@ class Intact:
 
     def _restore_step(
         self, x_S: Tensor, lr: TrainBatch, gradient: Tensor, update: Update
-    ) -> dict[str, Tensor]:
+    ) -> Losses:
         """Descend L_mse and what the critics say of x_S, in S."""
         loss = (x_S * gradient).sum()  # its gradient with respect to S is the critics'
         losses: dict[str, Tensor] = {}
@@ -311,14 +309,16 @@ class Intact:
         real, restored = self.D(x_H).logit, self.D(x.detach()).logit
         loss = discriminator_loss(real, restored)
         update("D", loss)
-        shares = real.sigmoid().mean(), restored.sigmoid().mean()
-        return {"d": loss, ADVERSARY.real: shares[0], ADVERSARY.fake: shares[1]}
+        p_real, p_restored = real.sigmoid().mean(), restored.sigmoid().mean()
+        return {"d": loss, "p_real": p_real, "p_restored": p_restored}
 
-    def _streams(self) -> dict[str, Stream]:
+    def _streams(self) -> tuple[Stream, Stream, Stream]:
+        """Return images with LR copies, images as they are, and HR images."""
         c = self.config
         augment = Augment(c.flip, c.crop, c.gain, c.brightness)
         lr = Stream(c.batch_identities, c.batch_images, RATES, augment=augment)
-        return {"lr": lr, "hr": replace(lr, rates=(), hr_only=True)}
+        own = replace(lr, rates=())
+        return lr, own, replace(own, hr_only=True)
 
     def _training(self, *optimisers: str) -> dict[str, Any]:
         """Return `trains` and `optimisers` of a stage that steps these."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from torch import Tensor, nn
@@ -80,7 +82,7 @@ class Association(nn.Module):
 
     def __init__(self, inputs: int, features: int) -> None:
         super().__init__()
-        self.phi_1 = nn.Sequential(nn.Linear(inputs, features), nn.BatchNorm1d(features), nn.ReLU())
+        self.phi_1 = nn.Sequential(nn.Linear(inputs, features), nn.ReLU())
         self.phi_2 = nn.Linear(features, features)
 
     def forward(self, f_c: Tensor) -> tuple[Tensor, Tensor]:
@@ -92,3 +94,21 @@ class Association(nn.Module):
 def _residual(width: int) -> nn.Sequential:
     first, second = (nn.Conv2d(width, width, 3, padding=1) for _ in range(2))
     return nn.Sequential(first, nn.ReLU(), second)
+
+
+@contextmanager
+def batch_statistics(*networks: nn.Module) -> Iterator[None]:
+    """Let networks in eval mode normalise by each batch, as in training, and keep none of it."""
+    norms = [
+        module
+        for network in networks
+        for module in network.modules()
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)
+    ]
+    for norm in norms:
+        norm.training, norm.track_running_stats = True, False
+    try:
+        yield
+    finally:
+        for norm in norms:
+            norm.training, norm.track_running_stats = False, True

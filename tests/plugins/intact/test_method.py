@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -11,6 +12,7 @@ from pydantic import ValidationError
 from harness import EmbedBatch, FitContext, Restores, TrainBatch
 from harness.loader import load_plugins
 from harness.run.request import build_config
+from harness_baselines.method import BaselineHRLR
 from harness_intact import IntactConfig
 from harness_intact.method import Intact
 from harness_intact.networks import SuperResolution
@@ -60,11 +62,13 @@ def batch_of(low, *, native=()):
     pixels = torch.rand(6, 3, 32, 16)
     native_lr = torch.zeros(6, dtype=torch.bool)
     native_lr[list(native)] = True
+    copy = pixels * 0.5 + 0.2
+    copy[native_lr] = float("nan")  # whoever degrades what has no original looks at this
     return TrainBatch(
         pixels=pixels,
         labels=torch.arange(3).repeat_interleave(2),
         native_lr=native_lr,
-        lr=(pixels * 0.5 + 0.2) if low else None,
+        lr=copy if low else None,
     )
 
 
@@ -92,7 +96,7 @@ def run_step(method, stage, *, native=()):
         }
         stage.optimisers[name].step()
 
-    batches = {"lr": batch_of(True, native=native), "hr": batch_of(False)}
+    batches = {"lr": batch_of(True, native=native), "own": batch_of(False), "hr": batch_of(False)}
     return stage.train_step({n: batches[n] for n in stage.streams}, update), reached
 
 
@@ -131,9 +135,17 @@ class TestStages:
 
         assert changed(method, stages_of(method)[stage]) == networks
 
-    def test_part_one_sees_hr_images_alone(self):
-        """Association learning draws images of high resolution and makes no copies of them."""
-        (stream,) = stages_of(built())[PART_1].streams.values()
+    def test_identity_loss_sees_both_resolutions_as_they_are(self):
+        """Beside the restored images L_id has images as they are, of both cameras."""
+        for name in (RE_ID_WARM_UP, PART_2):
+            stream = stages_of(built())[name].streams["own"]
+
+            assert not stream.hr_only
+            assert stream.rates == ()
+
+    def test_part_one_learns_from_hr_images(self):
+        """What phi learns from is of high resolution, and no copy is made of it."""
+        stream = stages_of(built())[PART_1].streams["hr"]
 
         assert stream.hr_only
         assert stream.rates == ()
@@ -170,7 +182,8 @@ class TestRegularisation:
                     }.get(name, (name,)):
                         found[f"{key}.{n}"] = p.grad.clone()
 
-        stage.train_step({"lr": batch_of(True), "hr": batch_of(False)}, update)
+        own = batch_of(False)
+        stage.train_step({"lr": batch_of(True), "own": own, "hr": own}, update)
         own = {k: v for k, v in found.items() if k.startswith("S.")}
         return own, {k: v for k, v in found.items() if not k.startswith("S.")}
 
@@ -188,13 +201,12 @@ class TestRegularisation:
         found, _ = self.gradients(method)
         plain = built(lambda_mse=3.0, lambda_id=0.5, lambda_gan=0.7, lambda_dis=2.0)
         enter(plain, stages_of(plain)[PART_2])
-        lr, hr = batch_of(True), batch_of(False)
+        lr, own = batch_of(True), batch_of(False)
         sr = plain.S(lr.lr)
-        f_c = plain.represent(torch.cat([hr.pixels, sr]))
-        f_d = plain.D(sr).f_d
+        f_c, f_d = plain.represent(torch.cat([own.pixels, sr])), plain.D(sr).f_d
         cross_entropies = [
             torch.nn.functional.cross_entropy(plain.C(f), k, label_smoothing=0.1)
-            for f, k in ((f_c[:6], hr.labels), (f_c[6:], lr.labels))
+            for f, k in ((f_c[:6], own.labels), (f_c[6:], lr.labels))
         ]
         total = (
             3.0 * ((sr - lr.pixels) ** 2).mean()
@@ -207,14 +219,47 @@ class TestRegularisation:
         for name, parameter in plain.S.named_parameters():
             torch.testing.assert_close(found[f"S.{name}"], parameter.grad, rtol=1e-3, atol=1e-5)
 
+    def test_gradients_survive_half_precision(self):
+        """Under bf16 autocast S gets nearly the gradient that it gets in float32."""
+        full, _ = self.gradients(built(use_id=False))  # batches of noise amplify any rounding
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            half, _ = self.gradients(built(use_id=False))
+
+        flat = [torch.cat([g[n].flatten() for n in sorted(g)]) for g in (full, half)]
+        assert torch.nn.functional.cosine_similarity(*flat, dim=0) > 0.98
+
+    def test_critic_judges_as_it_was_taught(self):
+        """Were a restored image its HR original, L_dis would be what L_intact was: the same phi."""
+        method = Intact(IntactConfig(**NARROW), CONTEXT)  # S is the identity
+        stages = stages_of(method)
+        own, hr = batch_of(True), batch_of(False)
+        enter(method, stages[PART_1])
+        given = {"own": own, "hr": hr}
+        taught = stages[PART_1].train_step(given, lambda _name, _loss: None)["intact"]
+        enter(method, stages[PART_2])
+        given["lr"] = replace(hr, lr=hr.pixels)
+        judged = stages[PART_2].train_step(given, lambda _name, loss: loss.backward())["dis"]
+
+        torch.testing.assert_close(judged, taught)
+
+    def test_association_learning_leaves_the_re_id_network_as_it_is(self):
+        """Part I normalises by batches as Part II does, and changes no parameter or statistic."""
+        method = built()
+        before = {n: v.clone() for n, v in method.R.state_dict().items()}
+        run_step(method, stages_of(method)[PART_1])
+
+        assert all(torch.equal(before[n], v) for n, v in method.R.state_dict().items())
+        assert not method.R.bn1.training
+        assert method.R.bn1.track_running_stats
+
     def test_native_low_resolution_is_no_target(self):
         """An image of native low resolution goes through S as it is, and L_mse leaves it out."""
         method = built()
-        stage = stages_of(method)[PART_2]
-        losses, _ = run_step(method, stage, native=range(6))
+        for name in (WARM_UP, RE_ID_WARM_UP, PART_2):
+            losses, _ = run_step(method, stages_of(method)[name], native=range(6))
 
-        assert losses["mse"] == 0
-        assert losses["id"] > 0
+            assert losses.get("mse", 0) == 0
+            assert all(torch.isfinite(loss) for loss in losses.values())
 
     def test_probabilities_of_the_discriminator_are_reported(self):
         """A stage with D says under which names its two probabilities are among the losses."""
@@ -292,10 +337,12 @@ class TestSwitches:
         [
             ({"use_gan": False}, "use_assoc=false"),
             ({"use_mse": False, "use_id": False, "use_gan": False, "use_assoc": False}, "nothing"),
+            ({"height": 97}, "97 x 128, but S needs even sides"),
+            ({"width": 8}, "256 x 8, but S needs even sides and D at least 16 pixels"),
         ],
     )
-    def test_impossible_switches_are_refused(self, settings, words):
-        """An association without a discriminator, and a training without a loss, are refused."""
+    def test_impossible_settings_are_refused(self, settings, words):
+        """No association without a discriminator, no training without a loss, no odd size."""
         with pytest.raises(ValidationError, match=words):
             IntactConfig(**settings)
 
@@ -355,26 +402,58 @@ class TestEmbedding:
 class TestRecipes:
     @pytest.mark.parametrize("name", ["smoke", "quick", "standard", "paper"])
     def test_recipes_fit_their_config(self, name):
-        """Every recipe gives a valid config, and all but `paper` say what they narrow."""
+        """Every recipe gives a valid config, and says what is less or unknown in it."""
         spec = load_plugins().method("intact")
         config = build_config(spec, spec.recipes[name], ())
 
         assert config.height == 2 * config.width
-        assert bool(spec.recipes[name].narrowed) == (name != "paper")
+        assert spec.recipes[name].narrowed
 
-    def test_quick_shows_the_identity_loss_what_the_baselines_show_it(self):
-        """`quick` has the images and the input size of `baseline-hr-lr`'s."""
+    @pytest.mark.parametrize(
+        ("name", "words"),
+        [
+            ("smoke", ["all networks", "a quarter or less", "4,800", "96 x 48"]),
+            (
+                "quick",
+                ["S", "32 of 64", "4 of 16", "D, phi and sigma to half", "6,000", "128 x 64"],
+            ),
+        ],
+    )
+    def test_what_is_narrowed_is_said(self, name, words):
+        """The text beside each number names every network that is narrowed, and by how much."""
+        spec = load_plugins().method("intact")
+        config, whole = build_config(spec, spec.recipes[name], ()), IntactConfig()
+        assert isinstance(config, IntactConfig)
+        shares = {
+            "R": config.base_width / whole.base_width,
+            "S": config.sr_width / whole.sr_width,
+            "blocks": config.sr_blocks / whole.sr_blocks,
+            "D": config.d_width / whole.d_width,
+            "phi and sigma": config.association_width / whole.association_width,
+        }
+        expected = {
+            "smoke": {"R": 1 / 4, "S": 1 / 8, "blocks": 1 / 8, "D": 1 / 4, "phi and sigma": 1 / 8},
+            "quick": {"R": 1, "S": 1 / 2, "blocks": 1 / 4, "D": 1 / 2, "phi and sigma": 1 / 2},
+        }
+
+        assert shares == expected[name]
+        assert all(word in spec.recipes[name].narrowed for word in words)
+
+    def test_quick_trains_re_id_as_the_baseline_does(self):
+        """`quick` differs from `baseline-hr-lr`'s in the method, not in how R is trained."""
         registry = load_plugins()
         ours, theirs = (
             build_config(registry.method(key), registry.method(key).recipes["quick"], ())
             for key in ("intact", "baseline-hr-lr")
         )
+        shared = [
+            *("images", "height", "width", "batch_identities", "batch_images", "base_width"),
+            *("last_stride", "lr", "head_lr", "weight_decay", "warmup", "smoothing"),
+            *("flip", "crop", "gain", "brightness"),
+        ]
 
-        assert (ours.images, ours.height, ours.width) == (
-            theirs.images,
-            theirs.height,
-            theirs.width,
-        )
+        assert {n: getattr(ours, n) for n in shared} == {n: getattr(theirs, n) for n in shared}
+        assert Intact(ours, CONTEXT).stages()[1].streams["lr"].rates == BaselineHRLR.rates
 
     def test_later_recipes_narrow_less(self):
         """S and D never shrink from one recipe to the next."""
