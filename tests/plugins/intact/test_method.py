@@ -225,8 +225,8 @@ class TestRegularisation:
         with torch.autocast("cpu", dtype=torch.bfloat16):
             half, _ = self.gradients(built(use_id=False))
 
-        flat = [torch.cat([g[n].flatten() for n in sorted(g)]) for g in (full, half)]
-        assert torch.nn.functional.cosine_similarity(*flat, dim=0) > 0.98
+        a, b = (torch.cat([g[n].flatten() for n in sorted(g)]) for g in (full, half))
+        assert torch.nn.functional.cosine_similarity(a, b, dim=0) > 0.98
 
     def test_critic_judges_as_it_was_taught(self):
         """Were a restored image its HR original, L_dis would be what L_intact was: the same phi."""
@@ -453,6 +453,7 @@ class TestRecipes:
         ]
 
         assert {n: getattr(ours, n) for n in shared} == {n: getattr(theirs, n) for n in shared}
+        assert isinstance(ours, IntactConfig)
         assert Intact(ours, CONTEXT).stages()[1].streams["lr"].rates == BaselineHRLR.rates
 
     def test_later_recipes_narrow_less(self):
