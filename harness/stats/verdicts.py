@@ -8,7 +8,7 @@ from the numbers alone:
     differs             it lies outside our interval, and is not close
     too wide to tell    it lies in our interval, which is wider than that, or we have none
     not comparable      ours is of another data set or protocol
-    not run             we have none
+    not run             we have none, or only a score in which the metric has no value
 """
 
 from __future__ import annotations
@@ -62,8 +62,10 @@ def judge(
         by_seed: Our number for each seed over the same splits, fractions; fewer than 3 say nothing.
         otherwise: In which way ours is of another data set or protocol; None where it is not.
     """
-    if ours is None or ours.value is None:
+    if ours is None:
         return Verdict("not run", "No score is stored.")
+    if ours.value is None:
+        return Verdict("not run", "A score is stored, but the metric has no value.")
     if otherwise is not None:
         return Verdict("not comparable", f"{otherwise[:1].upper()}{otherwise[1:]}.")
     return _compare(published, ours, ours.value, by_seed)

@@ -52,6 +52,14 @@ def test_by_hand(published: float, ours: Interval | None, verdict: str) -> None:
     assert judge(published, ours).name == verdict
 
 
+def test_why_there_is_no_number() -> None:
+    """Without a score it says so, and a score without a value is not denied."""
+    assert judge(0.44, None).reason == "No score is stored."
+    for otherwise in (None, "run on viper, published on caviar"):
+        verdict = judge(0.44, number(None), otherwise=otherwise)
+        assert verdict == Verdict("not run", "A score is stored, but the metric has no value.")
+
+
 def test_the_spread_of_seeds() -> None:
     """0.40, 0.42, 0.44: the deviation is 0.02, so 4 points are close and 4.1 are not."""
     ours, seeds = number(0.42, 0.415, 0.425), (0.40, 0.42, 0.44)
