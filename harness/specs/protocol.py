@@ -156,7 +156,7 @@ def parse_protocol(text: str, origin: str) -> ProtocolSpec:
     """Return the protocol that a YAML text describes; `origin` names it in messages.
 
     Raises:
-        UsageError: If it is not a protocol.
+        UsageError: If it is not a protocol, or takes the identity lists of one that has none.
         UnknownName: If it takes the identity lists of a protocol that is not there.
     """
     spec = parse(text, origin, ProtocolSpec)
@@ -168,4 +168,10 @@ def parse_protocol(text: str, origin: str) -> ProtocolSpec:
             "Name another protocol in `splits_of`, or list the identities.",
         )
     lists = load_protocol(spec.splits_of).splits
+    if not lists:
+        raise UsageError(
+            f"{origin}: the protocol {spec.splits_of!r}, whose splits {spec.key!r} takes, lists no "
+            "identities.",
+            "Write `splits_by: subset` here too, or name a protocol with lists in `splits_of`.",
+        )
     return spec.model_copy(update={"splits": lists, "splits_of": None})

@@ -121,6 +121,12 @@ def test_the_splits_of_another_protocol() -> None:
         ("splits: [{train: [1], test: [2]}]\nsplits_by: subset\n", UsageError, "in one way"),
         ("splits: [{train: [1], test: [2]}]\nsplits_of: viper\n", UsageError, "in one way"),
         ("splits_of: tiny\n", UsageError, "tiny.yaml: the protocol 'tiny' takes the splits of its"),
+        (
+            "splits_of: market1501\n",
+            UsageError,
+            "tiny.yaml: the protocol 'market1501', whose splits 'tiny' takes, lists no identities. "
+            "Write `splits_by: subset` here too",
+        ),
         ("splits_of: vipre\n", UnknownName, "no protocol called 'vipre'"),
     ],
 )
