@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -176,13 +176,19 @@ def drawn_rate(degradation: Degradation, dataset: str, drawing: str | int) -> in
     return degradation.rates[number % len(degradation.rates)]
 
 
-def leaked(split: Split, trained_on: Iterable[str], dataset: str) -> list[int]:
+def leaked(
+    split: Split, trained_on: Iterable[str], dataset: str, origins: Mapping[str, str]
+) -> list[int]:
     """Return the test identities that a weight file was trained on, ascending.
+
+    A data set and what is made from it have the same identities, whichever of them is named.
 
     Args:
         split: Whose test identities.
         trained_on: The file's list of "dataset:pid".
-        dataset: Key of the data set whose identities the split has.
+        dataset: Key of the data set that the split is of.
+        origins: By key of a data set, the one whose identities it has; one that is not there has
+            its own.
 
     Raises:
         WeightsError: If an entry of the list is of another form.
@@ -195,8 +201,9 @@ def leaked(split: Split, trained_on: Iterable[str], dataset: str) -> list[int]:
                 f"The weight file says it was trained on {entry!r}, which is not `dataset:pid`.",
                 "Correct its `trained_on`; without it a leak cannot be excluded.",
             )
-        trained.add((name, int(pid)))
-    return [pid for pid in split.test_pids if (dataset, pid) in trained]
+        trained.add((origins.get(name, name), int(pid)))
+    origin = origins.get(dataset, dataset)
+    return [pid for pid in split.test_pids if (origin, pid) in trained]
 
 
 def _splits(spec: ProtocolSpec) -> list[Any]:

@@ -122,7 +122,7 @@ def make_plan(
     weights = _choose_weights(request, method, config, settings)
     if weights.notice:
         announce(weights.notice)
-    _refuse_leakage(weights, protocol, trials, dataset)
+    _refuse_leakage(weights, protocol, trials, registry)
     return RunPlan(
         request=request,
         method=method,
@@ -225,13 +225,15 @@ def _digest(value: Mapping[str, Any]) -> str:
 
 
 def _refuse_leakage(
-    weights: InitialWeights, protocol: Protocol, trials: Sequence[Trial], dataset: DatasetSpec
+    weights: InitialWeights, protocol: Protocol, trials: Sequence[Trial], registry: Registry
 ) -> None:
+    dataset = protocol.spec.dataset
+    origins = {key: spec.origin for key, spec in registry.datasets.items()}
     for index in sorted({trial.split for trial in trials}):
-        pids = leaked(protocol.split(index), weights.trained_on or (), dataset.origin)
+        pids = leaked(protocol.split(index), weights.trained_on or (), dataset, origins)
         if pids:
             raise WeightsError(
                 f"{weights.name} was trained on {len(pids)} of the test identities of split "
-                f"{index} of {dataset.key} (the first is {pids[0]}).",
+                f"{index} of {dataset} (the first is {pids[0]}).",
                 "Start from other weights: `--weights imagenet` or `--weights none`.",
             )

@@ -312,13 +312,22 @@ class TestLeaked:
         """Only test identities of the same data set are leaks, in ascending order."""
         split = resolve(spec(), RECORDS, "m").split(0)  # tests 3 and 4
         trained_on = ["tiny:4", "tiny:3", "tiny:1", "other:3", "tiny:33"]
-        assert leaked(split, trained_on, "tiny") == [3, 4]
-        assert leaked(split, trained_on, "other") == [3]
-        assert leaked(split, [], "tiny") == []
+        assert leaked(split, trained_on, "tiny", {}) == [3, 4]
+        assert leaked(split, trained_on, "other", {}) == [3]
+        assert leaked(split, [], "tiny", {}) == []
+
+    @pytest.mark.parametrize("named", ["tiny", "mlr-tiny", "sr-tiny"])
+    @pytest.mark.parametrize("tested", ["tiny", "mlr-tiny", "sr-tiny"])
+    def test_forms_of_one_data_set(self, named: str, tested: str) -> None:
+        """What is made from a data set has its identities, whichever form is trained or tested."""
+        split = resolve(spec(), RECORDS, "m").split(0)  # tests 3 and 4
+        origins = {"tiny": "tiny", "mlr-tiny": "tiny", "sr-tiny": "tiny", "other": "other"}
+        assert leaked(split, [f"{named}:3", "other:4", "unheard-of:4"], tested, origins) == [3]
+        assert leaked(split, [f"{named}:3"], "other", origins) == []
 
     @pytest.mark.parametrize("entry", ["tiny", "tiny:", ":3", "tiny:x", "tiny:-3", "3"])
     def test_an_entry_of_another_form(self, entry: str) -> None:
         """A list that cannot be read could hide a leak, so it is refused."""
         split = resolve(spec(), RECORDS, "m").split(0)
         with pytest.raises(WeightsError, match="which is not `dataset:pid`"):
-            leaked(split, ["tiny:1", entry], "tiny")
+            leaked(split, ["tiny:1", entry], "tiny", {})

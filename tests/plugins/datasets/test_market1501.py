@@ -96,7 +96,8 @@ def test_the_mlr_form_shares_identities(root: Path) -> None:
     records = catalogue.read(MLR_MARKET1501, root)
     for key in ("mlr-market1501", "mlr-market1501-camera3"):
         split = resolve(load_protocol(key), records, "m").split(0)
-        assert leaked(split, ["market1501:3", "market1501:2"], MLR_MARKET1501.origin) == [3]
+        origins = {MLR_MARKET1501.key: MLR_MARKET1501.origin}
+        assert leaked(split, ["market1501:3", "market1501:2"], MLR_MARKET1501.key, origins) == [3]
 
 
 def run(harness, dataset: str, *more: str):
@@ -126,19 +127,29 @@ def test_junk_is_ignored_and_distractors_stay(harness, root: Path, monkeypatch) 
     assert values(run(harness, "market1501"))["rank1"] == 0 < first["rank1"]
 
 
-def test_weights_that_leak_are_refused(harness, root: Path, monkeypatch, tmp_path: Path) -> None:
-    """A run on the MLR form refuses weights that saw one of its test identities."""
+@pytest.mark.parametrize(
+    ("dataset", "named"),
+    [
+        ("mlr-market1501", "market1501"),
+        ("market1501", "mlr-market1501"),
+        ("mlr-market1501", "mlr-market1501"),
+    ],
+)
+def test_weights_that_leak_are_refused(
+    harness, root: Path, monkeypatch, tmp_path: Path, dataset: str, named: str
+) -> None:
+    """Weights that saw a test identity are refused, whichever form of the data set they name."""
     from safetensors.torch import save_file
 
     from harness.nn import ResNet50
 
     monkeypatch.setenv("HARNESS_DATA", str(root.parent))
     file = tmp_path / "leak.safetensors"
-    labels = {"trained_on": '["market1501:2", "market1501:3"]'}
+    labels = {"trained_on": f'["{named}:2", "{named}:3"]'}
     save_file(ResNet50(width=4).state_dict(), file, labels)
-    outcome = run(harness, "mlr-market1501", "--weights", str(file))
+    outcome = run(harness, dataset, "--weights", str(file))
     assert outcome.code == 7
-    assert "1 of the test identities of split 0 of mlr-market1501 (the first is 3)" in " ".join(
+    assert f"1 of the test identities of split 0 of {dataset} (the first is 3)" in " ".join(
         outcome.err.split()
     )
 
