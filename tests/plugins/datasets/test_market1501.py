@@ -12,7 +12,8 @@ from PIL import Image
 from harness import DataError
 from harness.data import catalogue
 from harness.data.protocol import leaked, resolve
-from harness.specs import load_protocol
+from harness.pixels import degrade, read_image
+from harness.specs import list_protocols, load_protocol
 from harness_datasets.market1501 import MARKET1501, MLR_MARKET1501, read
 
 # Of each subset: identity (-1 junk, 0 distractor) and the cameras that see it.
@@ -89,6 +90,25 @@ def test_one_camera_as_the_low_resolution_side(root: Path) -> None:
     assert {(r.pid, r.camid) for r in split.gallery} == {
         (1, 1), (1, 2), (3, 4), (3, 5), (-1, 1), (0, 2)
     }  # fmt: skip
+
+
+def test_the_ways_to_lose_resolution(root: Path) -> None:
+    """One draw of rates for both filters, one fixed rate after resizing; each an id of its own."""
+    records = catalogue.read(MLR_MARKET1501, root)
+    low = {
+        way: resolve(load_protocol(f"mlr-market1501{way}"), records, "m")
+        for way in ("", "-maxpool", "-resized")
+    }
+    queries = {way: protocol.split(0).query for way, protocol in low.items()}
+    assert queries["-maxpool"] == queries[""]
+    assert [r.r for r in queries["-resized"]] == [4] * len(queries[""])
+    assert len({protocol.id for protocol in low.values()}) == 3
+    degradation = low["-resized"].spec.degradation
+    assert degradation is not None
+    image = read_image(root / queries["-resized"][0].path)
+    assert image.shape == (128, 64, 3)
+    small = degrade(image, 4, down=degradation.down, size=degradation.size)
+    assert small.shape == (64, 32, 3)
 
 
 def test_the_mlr_form_shares_identities(root: Path) -> None:
@@ -171,11 +191,13 @@ def test_the_mini_set(real_data: Path) -> None:
     assert report.problem.startswith("It has 96 images (32 train, 32 query, 32 gallery) of 32 id")
     assert "36,036 images (12,936 train, 3,368 query, 19,732 gallery)" in report.problem
     records = catalogue.read(MLR_MARKET1501, root)
-    for key in ("market1501", "mlr-market1501", "mlr-market1501-camera3"):
+    keys = [key for key in list_protocols() if "market1501" in key]
+    assert len(keys) == 5
+    for key in keys:
         split = resolve(load_protocol(key), records, "m").split(0)
         assert (len(split.train), len(split.train_pids)) == (32, 16)
         assert set(split.test_pids).isdisjoint(split.train_pids)
-    assert len(resolve(load_protocol("market1501"), records, "m").split(0).query) == 32
+        assert len(split.query) == 32 or key.endswith("camera3")
 
 
 def test_the_real_training_images_are_all_read(real_data: Path, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from harness import DataError
 from harness.data import catalogue
-from harness.data.protocol import resolve
+from harness.data.protocol import drawn_rate, resolve
 from harness.specs import load_protocol
 from harness_datasets.viper import MLR_VIPER, VIPER, read
 
@@ -78,6 +78,23 @@ def test_the_mlr_form_degrades_the_queries_alone(real_data: Path) -> None:
         assert set(times) == {2, 3, 4}
         assert min(times.values()) > 105.3 - 4 * (316 * 1 / 3 * 2 / 3) ** 0.5
     assert low.id != plain.id
+
+
+def test_one_rate_for_each_identity(real_data: Path) -> None:
+    """Per identity the images are those of mlr-viper, and the rate hangs on the number alone."""
+    records = catalogue.read(MLR_VIPER, real_data / "VIPeR")
+    low = resolve(load_protocol("mlr-viper-per-identity"), records, "m")
+    usual = resolve(load_protocol("mlr-viper"), records, "m")
+    made, other = low.split(0), usual.split(0)
+    assert (made.train, made.gallery) == (other.train, other.gallery)
+    assert [r.hr_id for r in made.query] == [r.hr_id for r in other.query]
+    degradation = low.spec.degradation
+    assert degradation is not None
+    assert [r.r for r in made.query] == [
+        drawn_rate(degradation, "mlr-viper", r.pid) for r in made.query
+    ]
+    assert {r.r for r in made.query} == {2, 3, 4}
+    assert low.id != usual.id
 
 
 def test_the_mlr_form_shares_identities() -> None:
