@@ -11,7 +11,6 @@ import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from functools import cache
-from pathlib import Path
 from urllib.error import URLError
 
 import torch
@@ -20,9 +19,9 @@ from torchmetrics.functional.image import (
     peak_signal_noise_ratio,
     structural_similarity_index_measure,
 )
-from torchvision.models import AlexNet_Weights
 
 from harness.errors import DataError, WeightsError
+from harness.evaluation.alexnet import NO_WEIGHTS, alexnet_file
 from harness.types import RestoredBatch
 
 DOWNLOAD_TIMEOUT = 5.0  # [s]
@@ -97,12 +96,6 @@ def _lpips(image: Tensor, original: Tensor) -> Tensor:
     return values.reshape(len(image))
 
 
-def alexnet_file() -> Path:
-    """Return where torchvision keeps the ImageNet weights of AlexNet, there or not."""
-    name = str(AlexNet_Weights.DEFAULT.url).rsplit("/", 1)[-1]
-    return Path(torch.hub.get_dir()) / "checkpoints" / name
-
-
 @cache
 def lpips_network() -> torch.nn.Module | WeightsError:
     """Return the network of LPIPS, or why there is none; a process asks once.
@@ -120,9 +113,8 @@ def lpips_network() -> torch.nn.Module | WeightsError:
             return network
     except (URLError, OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         return WeightsError(
-            f"LPIPS has no value: AlexNet's ImageNet weights are neither cached nor downloadable "
-            f"({error}).",
-            f"Put them at {alexnet_file()} and score again.",
+            f"{NO_WEIGHTS} ({error}).",
+            f"Put them at {alexnet_file()} and type the command again: it scores without training.",
         )
     finally:
         socket.setdefaulttimeout(before)

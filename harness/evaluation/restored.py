@@ -30,12 +30,12 @@ class Restoration:
     Attributes:
         values: By metric, one value of each query, (Q,); NaN where there is no original, or where
             the metric cannot be computed on this machine.
-        notes: By metric, why it cannot be.
+        problems: By metric, why it cannot be.
         kept: By index of the query, its restored image as uint8, (H, W, 3).
     """
 
     values: dict[str, npt.NDArray[np.float64]] = field(default_factory=dict)
-    notes: dict[str, str] = field(default_factory=dict)
+    problems: dict[str, HarnessError] = field(default_factory=dict)
     kept: dict[int, npt.NDArray[np.uint8]] = field(default_factory=dict)
 
 
@@ -126,12 +126,12 @@ class Restorer:
         triple = RestoredBatch(lr=images[0][rows], restored=images[1][rows], hr=hr)
         at = [places[n] for n in rows]
         for name, formula in self.formulas.items():
-            if name in result.notes:
+            if name in result.problems:
                 continue
             try:
                 values = formula(triple)
             except HarnessError as error:
-                result.notes[name] = error.what
+                result.problems[name] = error
                 result.values[name][:] = np.nan
                 continue
             result.values[name][at] = _checked_values(name, values, len(rows))

@@ -12,6 +12,7 @@ import numpy as np
 from harness.data.images import ImageBank
 from harness.definitions.measure import measure_all
 from harness.errors import PluginError
+from harness.evaluation.alexnet import can_be_had
 from harness.evaluation.extract import Features, extract
 from harness.evaluation.inputs import Side
 from harness.evaluation.ranks import evaluate
@@ -65,14 +66,18 @@ class Scorer:
     def find(self, fit: FitView) -> ScoreView | None:
         """Return the score that a done fit already has under this protocol, or None.
 
-        One without image quality, from before the method could restore, is passed over where the
-        model is at hand to score again.
+        One without image quality, from before the method could restore or for want of weights that
+        are here by now, is passed over where the model is at hand to score again.
         """
         known = self.store.find_score(fit.id, self.plan.protocol.id, self.variant)
-        if known is None or not self.restores or fit.model_sha256 is None:
+        if known is None or not self.restores:
             return known
-        measured = {metric.name for metric in known.metrics} & self._quality_metrics.keys()
-        return known if measured or not self.store.find_artifact(fit.model_sha256) else None
+        measured = [m for m in known.metrics if m.name in self._quality_metrics]
+        if measured and not any(can_be_had(metric.note) for metric in measured):
+            return known
+        digest = fit.model_sha256  # None where nothing was trained, so that no file is needed
+        at_hand = digest is None or self.store.find_artifact(digest) is not None
+        return None if at_hand else known
 
     def score(
         self, fit: FitView, method: Method, trial: Trial, title: str, bank: ImageBank
@@ -95,6 +100,7 @@ class Scorer:
         restored = self._restore(method, split, title, bank) if self.restores else Restoration()
         evidence = replace(evidence, measured=restored.values)
         measured = measure_all(evidence, self.registry.metrics.values())
+        notes = {name: problem.what for name, problem in restored.problems.items()}
         return ScoreDraft(
             fit_id=fit.id,
             protocol_id=self.plan.protocol.id,
@@ -103,8 +109,7 @@ class Scorer:
             images=len(split.query) + len(split.gallery),
             evidence=evidence,
             metrics=tuple(
-                MetricValue(m.name, m.k, m.value, restored.notes.get(m.name, m.note))
-                for m in measured
+                MetricValue(m.name, m.k, m.value, notes.get(m.name, m.note)) for m in measured
             ),
             files=self._write_pictures(split.query, restored, fit.id) if restored.kept else {},
         )
@@ -125,10 +130,10 @@ class Scorer:
         keep = choose_sample([r.id for r in queries], [r.pid for r in queries])
         with self.progress.bar(f"{title}, restoring", len(queries)) as advance:
             restored = restorer.restore(queries, keep, advance)
-        for note in restored.notes.values():
-            if note not in self._announced:
-                self._announced.add(note)
-                self.progress.notice(note)
+        for problem in map(str, restored.problems.values()):
+            if problem not in self._announced:
+                self._announced.add(problem)
+                self.progress.notice(problem)
         return restored
 
     @property

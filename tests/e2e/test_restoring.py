@@ -6,9 +6,12 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from torchvision.models import alexnet
 
 from harness.evaluation import quality
+from harness.evaluation.alexnet import alexnet_file
 from harness.pixels import degrade, read_image, resize
 from harness.settings import Settings
 from harness.specs import load_protocol
@@ -162,15 +165,38 @@ def test_sample_is_kept_with_the_way_to_its_files(harness, mlr, home):
         np.testing.assert_array_equal(picture.restored, lr)
 
 
-def test_lpips_without_weights_says_so_once(harness, mlr):
-    """Without AlexNet's weights LPIPS has no value and a note; the run is done all the same."""
+def test_lpips_without_weights_says_so_once(harness, mlr, monkeypatch, tmp_path):
+    """Without AlexNet's weights LPIPS has no value; a note says why, the notice what to do."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     outcome = harness(*RUN, "--dataset", "mlr-viper", *SIZE)
     lpips = outcome.json["metrics"]["lpips"]
 
     assert (lpips["value"], lpips["low"]) == (None, None)
     assert lpips["note"].startswith("LPIPS has no value: AlexNet's ImageNet weights are neither")
     assert " ".join(outcome.err.split()).count("LPIPS has no value") == 1
+    assert "type the command again: it scores without training." in " ".join(outcome.err.split())
     assert outcome.json["metrics"]["psnr"]["value"] is not None
+
+
+def test_lpips_is_measured_once_its_weights_are_there(harness, mlr, monkeypatch, tmp_path):
+    """Typed again, the command finds all done; with the weights in place it scores, once."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    words = [*RUN, "--dataset", "mlr-viper", *SIZE]
+    first, second = harness(*words), harness(*words)
+    torch.manual_seed(0)
+    alexnet_file().parent.mkdir(parents=True, exist_ok=True)
+    torch.save(alexnet(weights=None).state_dict(), alexnet_file())
+    quality.lpips_network.cache_clear()
+    third, fourth = harness(*words), harness(*words)
+
+    def scored(outcome):
+        shown = harness("runs", "show", outcome.json["run_id"], "--json").json
+        return shown["trials"][0]["score_id"]
+
+    assert [o.json["metrics"]["lpips"]["value"] is None for o in (first, second)] == [True, True]
+    assert third.json["metrics"]["lpips"]["value"] > 0
+    assert scored(second) == scored(first) != scored(third) == scored(fourth)
+    assert third.json["metrics"]["rank1"] == first.json["metrics"]["rank1"]
 
 
 @pytest.mark.usefixtures("synthped")

@@ -11,6 +11,7 @@ from torchvision.models import alexnet
 
 from harness.errors import DataError, WeightsError
 from harness.evaluation import quality
+from harness.evaluation.alexnet import NO_WEIGHTS, alexnet_file, can_be_had
 from harness.types import RestoredBatch
 
 
@@ -136,7 +137,17 @@ class TestLpips:
                 formula(batch(restored, hr))
 
         assert len(asked) == 1
-        assert "alexnet" in quality.alexnet_file().name
+        assert "alexnet" in alexnet_file().name
+
+    def test_when_the_weights_can_be_had(self):
+        """Only what lacked these weights is worth another try, and only where they are by now."""
+        note = f"{NO_WEIGHTS} (no network)."
+        assert not can_be_had(note)
+        alexnet_file().parent.mkdir(parents=True)
+        alexnet_file().write_bytes(b"weights")
+        assert can_be_had(note)
+        assert not can_be_had("LPIPS needs images of 32 pixels on each side.")
+        assert not can_be_had(None)
 
     def test_with_weights(self, monkeypatch):
         """Equal images have distance 0, others more; each image has its own value."""

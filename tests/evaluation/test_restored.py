@@ -149,7 +149,7 @@ def test_kept_pixels_are_rounded(restorer, queries):
 
 
 def test_what_cannot_be_computed_is_a_note(restorer, queries):
-    """A metric that this machine cannot compute has no value anywhere, one note, and is left."""
+    """A metric that this machine cannot compute has no value anywhere; why is kept, once."""
     asked = []
 
     def absent(images: RestoredBatch) -> Tensor:
@@ -158,7 +158,8 @@ def test_what_cannot_be_computed_is_a_note(restorer, queries):
 
     found = restorer(Brighter(), {"absent@1": absent, "psnr@1": psnr}).restore(queries, [])
 
-    assert found.notes == {"absent@1": "There are no weights."}
+    assert list(found.problems) == ["absent@1"]
+    assert str(found.problems["absent@1"]) == "There are no weights. Get some."
     assert np.isnan(found.values["absent@1"]).all()
     assert not np.isnan(found.values["psnr@1"][:3]).any()
     assert asked == [3]
