@@ -2,8 +2,8 @@
 
 A loss or gradient that is not finite has spoilt the weights, and a gradient that explodes has
 thrown them far from all that was learnt. A discriminator D that is at chance, or that is certain
-of every image, teaches its generator nothing. The rules read numbers that the trainer has at hand;
-they change nothing.
+of every image, teaches its generator nothing; one batch says little, so its means over many steps
+are judged. The rules read numbers that the trainer has at hand; they change nothing.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import math
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
+from statistics import fmean, median
 from typing import Literal
 
 from harness.errors import PluginError
@@ -25,11 +25,11 @@ CERTAIN = 0.01
 """p(fake) below which, with p(real) above its target less this, D is saturated [probability]: of
 the gradient of log(1 - D), which has D as a factor, less than 1 % reaches the generator."""
 
-STREAKS = 20
-"""A stage has time for so many streaks: one in unbroken succession for 1/20, 5 %, of it ends it."""
+WINDOWS = 20
+"""Windows that a stage has time for: D is judged by its means over the last 1/20, 5 %, of it."""
 
-SHORTEST_STREAK = 20
-"""Steps that a streak lasts at least, since a D that starts to learn is at chance for a few."""
+SHORTEST_WINDOW = 20
+"""Steps of a window at least, since a D that starts to learn is at chance for a few."""
 
 LEARNING = 4
 """A stage's first quarter, in which D, untaught or facing a new generator, may be at chance."""
@@ -64,7 +64,7 @@ class Fault:
 
 
 def judge_discriminator(real: float, fake: float, target: float) -> Play | None:
-    """Say how D has left the game in one step, or None while it plays.
+    """Say how D has left the game, in one step or on average over many, or None while it plays.
 
     Args:
         real: Its mean probability that real images are real.
@@ -76,9 +76,9 @@ def judge_discriminator(real: float, fake: float, target: float) -> Play | None:
     return "saturated" if real > target - CERTAIN and fake < CERTAIN else None
 
 
-def streak_limit(steps: int) -> int:
-    """Return the length of the streak that ends a stage of `steps` steps [steps]."""
-    return max(SHORTEST_STREAK, math.ceil(steps / STREAKS))
+def window_length(steps: int) -> int:
+    """Return over how many of the last steps D is judged in a stage of `steps` steps [steps]."""
+    return max(SHORTEST_WINDOW, math.ceil(steps / WINDOWS))
 
 
 def has_exploded(norm: float, before: Sequence[float]) -> bool:
@@ -91,8 +91,8 @@ def has_exploded(norm: float, before: Sequence[float]) -> bool:
 class CollapseWatch:
     """Watches one stage, from its start or from a checkpoint.
 
-    No checkpoint is written while a streak is under way, so a watch begins without one. After a
-    resume the norms are gathered anew.
+    No checkpoint is written at a step that looks suspicious by itself, so a watch begins without
+    suspicion. After a resume the probabilities and the norms are gathered anew.
 
     Args:
         stage: The stage.
@@ -101,13 +101,15 @@ class CollapseWatch:
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
         self._norms = {name: deque[float](maxlen=NORMS) for name in stage.optimisers}
+        length = window_length(stage.steps)
+        self._real, self._fake = deque[float](maxlen=length), deque[float](maxlen=length)
         self._play: Play | None = None
         self._since = 0
 
     @property
     def suspicion(self) -> str | None:
-        """What is wrong with D and since which step, in words, or None while it plays."""
-        return self._play and f"the discriminator has been {self._play} since step {self._since}"
+        """What looks wrong with D at the last step and since when, in words, or None."""
+        return self._play and _in_words(self._play, self._since)
 
     def find_fault(
         self, step: int, losses: Mapping[str, float], norms: Mapping[str, Sequence[float]]
@@ -147,20 +149,34 @@ class CollapseWatch:
         if adversary is None:
             return None
         real, fake = _probabilities(self._stage.name, adversary, losses)
+        self._real.append(real)
+        self._fake.append(fake)
         play = judge_discriminator(real, fake, adversary.target)
         if play != self._play:
             self._play, self._since = play, step
-        if play is None or step - self._since + 1 < streak_limit(self._stage.steps):
+        return self._judge_window(step, adversary.target)
+
+    def _judge_window(self, step: int, target: float) -> Fault | None:
+        if len(self._real) < window_length(self._stage.steps):
             return None
-        if play == "at chance" and step <= self._stage.steps // LEARNING:
+        real, fake = fmean(self._real), fmean(self._fake)
+        play = judge_discriminator(real, fake, target)
+        if play is None or (play == "at chance" and step <= self._stage.steps // LEARNING):
             return None
+        since = step - len(self._real) + 1
+        if play == self._play:
+            since = min(since, self._since)
         whose = "generator" if play == "at chance" else "discriminator"
         return Fault(
-            f"{self.suspicion}, {step - self._since + 1} steps: it takes real images for real with "
-            f"probability {real:.3f} and generated images with {fake:.3f}.",
+            f"{_in_words(play, since)}, {step - since + 1} steps: it takes real images for real "
+            f"with probability {real:.3f} and generated images with {fake:.3f}.",
             "Lower the weight of the adversarial loss or the learning rate of the "
             f"{whose} (`--set KEY=...`)",
         )
+
+
+def _in_words(play: Play, since: int) -> str:
+    return f"the discriminator has been {play} since step {since}"
 
 
 def _find_broken_loss(losses: Mapping[str, float]) -> Fault | None:

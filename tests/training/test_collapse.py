@@ -14,7 +14,7 @@ from harness.training.collapse import (
     CollapseWatch,
     has_exploded,
     judge_discriminator,
-    streak_limit,
+    window_length,
 )
 
 CHANCE, SATURATED, PLAYING = (0.5, 0.49), (0.995, 0.005), (0.7, 0.4)
@@ -44,6 +44,11 @@ def play(watch, pairs, start=1):
         if fault is not None:
             return step, fault
     return None
+
+
+def noisy(rng, pair, sd, steps):
+    """Return `steps` probabilities around a pair, with normal noise, kept within [0, 1]."""
+    return [tuple(min(1.0, max(0.0, rng.gauss(level, sd))) for level in pair) for _ in range(steps)]
 
 
 @pytest.mark.parametrize(
@@ -93,31 +98,38 @@ def test_smoothed_discriminator_that_answers_its_best_is_saturated():
 
 
 @pytest.mark.parametrize(
-    ("steps", "limit"), [(10, 20), (400, 20), (401, 21), (420, 21), (1000, 50), (2020, 101)]
+    ("steps", "length"), [(10, 20), (400, 20), (401, 21), (420, 21), (1000, 50), (2020, 101)]
 )
-def test_streak_limit(steps, limit):
-    """A streak may last 5 % of the stage's steps, rounded up, and never less than 20."""
-    assert streak_limit(steps) == limit
+def test_window_length(steps, length):
+    """D is judged over 5 % of the stage's steps, rounded up, and never over fewer than 20."""
+    assert window_length(steps) == length
 
 
 @pytest.mark.parametrize(
-    ("pair", "name", "whose"),
-    [(CHANCE, "at chance", "generator"), (SATURATED, "saturated", "discriminator")],
+    ("pair", "name", "whose", "streak", "said"),
+    [
+        # After 28 steps the mean gap is (2 x 0.3 + 28 x 0.01) / 30 = 0.029, after 29 it is
+        # (0.3 + 29 x 0.01) / 30 = 0.0197 < 0.02; p(real) is then (0.7 + 29 x 0.5) / 30 = 0.507,
+        # p(fake) (0.4 + 29 x 0.49) / 30 = 0.487.
+        (CHANCE, "at chance", "generator", 29, ("0.507", "0.487")),
+        # After 29 steps p(fake) is (0.4 + 29 x 0.005) / 30 = 0.018, not below 0.01.
+        (SATURATED, "saturated", "discriminator", 30, ("0.995", "0.005")),
+    ],
 )
-def test_unbroken_streak_ends_the_stage_on_its_last_step(pair, name, whose):
-    """Of 600 steps 30 in a row are too many: the 30th ends it, with values and first step."""
+def test_window_ends_the_stage_once_its_means_tell(pair, name, whose, streak, said):
+    """Of 600 steps 30 are judged: the fault names the first of them and the means over them."""
     step, fault = play(CollapseWatch(stage(600)), [PLAYING] * 155 + [pair] * 40)
 
-    assert step == 155 + 30
-    assert f"has been {name} since step 156, 30 steps" in fault.what
-    assert f"{pair[0]:.3f}" in fault.what
-    assert f"{pair[1]:.3f}" in fault.what
+    assert step == 155 + streak
+    assert f"has been {name} since step {step - 29}, 30 steps" in fault.what
+    assert f"with probability {said[0]} and generated images with {said[1]}." in fault.what
     assert f"learning rate of the {whose} (`--set" in fault.advice
 
 
 def test_untaught_discriminator_may_be_at_chance_for_a_quarter_of_the_stage():
     """At chance from the start, 600 steps end after the 150th; saturated, with the 30th."""
-    assert play(CollapseWatch(stage(600)), [CHANCE] * 150 + [PLAYING]) is None
+    # Of a D that learns in time, the gap at the 151st is (28 x 0.01 + 2 x 0.3) / 30 = 0.029.
+    assert play(CollapseWatch(stage(600)), [CHANCE] * 149 + [PLAYING] * 11) is None
     chance = play(CollapseWatch(stage(600)), [CHANCE] * 600)
     saturated = play(CollapseWatch(stage(600)), [SATURATED] * 600)
 
@@ -128,11 +140,73 @@ def test_untaught_discriminator_may_be_at_chance_for_a_quarter_of_the_stage():
     assert saturated[0] == 30
 
 
-@pytest.mark.parametrize("between", [PLAYING, SATURATED])
-def test_broken_streak_starts_anew(between):
-    """One step of play, or of the other kind, between two streaks of 19 makes neither too long."""
-    streaks = [PLAYING] * 25 + [CHANCE] * 19 + [between] + [CHANCE] * 19
-    assert play(CollapseWatch(stage(100)), streaks) is None
+@pytest.mark.parametrize(
+    ("between", "ends"),
+    [
+        # The mean gap of the 20 is (0.3 + 19 x 0.01) / 20 = 0.0245: not below 0.02.
+        (PLAYING, None),
+        # (0.03 + 19 x 0.01) / 20 = 0.011; a window without PLAYING ends first at step 25 + 20.
+        ((0.52, 0.49), 45),
+    ],
+)
+def test_step_that_looks_sound_does_not_start_the_count_anew(between, ends):
+    """What counts of one step between 19 at chance and 19 more is what it does to the mean."""
+    pairs = [PLAYING] * 25 + [CHANCE] * 19 + [between] + [CHANCE] * 19
+    found = play(CollapseWatch(stage(100)), pairs)
+
+    assert (found and found[0]) == ends
+
+
+def test_window_of_chance_after_a_longer_streak_names_the_streak():
+    """The first step named is that of the streak, where it began before the window."""
+    found = play(CollapseWatch(stage(100)), [PLAYING] * 3 + [CHANCE] * 23)
+
+    assert found is not None
+    assert found[0] == 26  # after a quarter
+    assert "since step 4, 23 steps" in found[1].what
+
+
+def test_window_of_chance_in_which_no_step_looks_so_names_its_own_first_step():
+    """Gaps of 0.1 to either side in turn are chance on average; no step of them is suspicious."""
+    watch = CollapseWatch(stage(100))
+    found = play(watch, [(0.55, 0.45), (0.45, 0.55)] * 50)
+
+    assert found is not None
+    assert found[0] == 26  # after a quarter
+    assert "at chance since step 7, 20 steps" in found[1].what
+    assert watch.suspicion is None
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_discriminator_at_chance_with_noise_is_caught(seed):
+    """Noise of sd 0.1 in both means, as of small batches, hides no D that is at chance."""
+    found = play(CollapseWatch(stage(600)), noisy(random.Random(seed), (0.5, 0.5), 0.1, 600))
+
+    assert found is not None
+    step, fault = found
+    assert 150 < step < 300
+    assert f"at chance since step {step - 29}, 30 steps" in fault.what
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_discriminator_with_a_gap_beneath_noise_is_left_alone(seed):
+    """With the same noise around a gap of 0.15, single steps look at chance, and D plays."""
+    pairs = noisy(random.Random(seed), (0.575, 0.425), 0.1, 600)
+
+    assert any(judge_discriminator(real, fake, 1.0) for real, fake in pairs)
+    assert play(CollapseWatch(stage(600)), pairs) is None
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_saturated_discriminator_with_noise_is_caught(seed):
+    """A D that is certain of nearly all, and of a few batches less so, is saturated."""
+    pairs = noisy(random.Random(seed), (0.995, 0.005), 0.003, 600)
+    found = play(CollapseWatch(stage(600)), pairs)
+
+    assert any(judge_discriminator(real, fake, 1.0) is None for real, fake in pairs[:30])
+    assert found is not None
+    assert found[0] == 30
+    assert "saturated since step 1, 30 steps" in found[1].what
 
 
 def test_short_stage_cannot_say():
@@ -157,17 +231,19 @@ def test_suspicion_lasts_as_long_as_the_streak():
     assert seen == [None, during, during, None]
 
 
+@pytest.mark.parametrize("noise", [0.0, 0.003, 0.1])
 @pytest.mark.parametrize("seed", range(20))
-def test_agrees_with_a_naive_look_back(seed):
-    """The first faulty step is the first after 20 at chance, or 20 saturated, without a break."""
+def test_agrees_with_a_naive_look_back(seed, noise):
+    """The first faulty step is the first whose last 20 are, by their means, no longer play."""
     rng = random.Random(seed)
-    pairs = [PLAYING] * 50  # a quarter
+    pairs: list[tuple[float, float]] = []
     while len(pairs) < 200:
-        pairs += [rng.choice((CHANCE, SATURATED, PLAYING))] * rng.randint(1, 21)
+        pairs += noisy(rng, rng.choice((CHANCE, SATURATED, PLAYING)), noise, rng.randint(1, 25))
     naive = None
     for end in range(20, len(pairs) + 1):
-        last = pairs[end - 20 : end]
-        if last in ([CHANCE] * 20, [SATURATED] * 20):
+        real = sum(pair[0] for pair in pairs[end - 20 : end]) / 20
+        fake = sum(pair[1] for pair in pairs[end - 20 : end]) / 20
+        if (abs(real - fake) < 0.02 and end > 50) or (real > 0.99 and fake < 0.01):
             naive = end
             break
     found = play(CollapseWatch(stage(200)), pairs)

@@ -10,6 +10,7 @@ from torch import nn
 
 from harness.errors import Interrupted, TrainingError
 from harness.training import StopRequest
+from harness.training.collapse import judge_discriminator
 from harness.training.device import seed_everything
 from tests.training.toy import Log, kept_checkpoint, parameters, train
 from tests.training.toy_gan import ToyGan
@@ -40,9 +41,20 @@ def constant():
 
 
 def first_suspicious_step(error) -> int:
-    """Return the first step of the streak that an error tells of."""
+    """Return the first of the suspicious steps that an error tells of."""
     (step,) = re.findall(r"since step (\d+)", str(error.value))
     return int(step)
+
+
+class SoundLog(Log):
+    """An observer that keeps the last step at which D did not look suspicious by itself."""
+
+    sound = 0
+
+    def step_done(self, stage, step, losses):
+        super().step_done(stage, step, losses)
+        if stage.adversary and not judge_discriminator(losses["p_real"], losses["p_fake"], 1.0):
+            self.sound = step
 
 
 @pytest.mark.parametrize(
@@ -50,8 +62,8 @@ def first_suspicious_step(error) -> int:
 )
 @pytest.mark.parametrize("every", [0.0, 1e9])
 def test_collapse_ends_the_fit_and_keeps_what_was_good(bank, tmp_path, make, play, every):
-    """A GAN that collapses ends in an error; the checkpoint kept is from before the streak."""
-    log = Log()
+    """A GAN that collapses ends in an error; the checkpoint kept is of the last sound step."""
+    log = SoundLog()
     with pytest.raises(TrainingError, match=f"discriminator has been {play} since") as error:
         train(make(), bank, tmp_path / "c", log, every=every)
     since = first_suspicious_step(error)
@@ -60,7 +72,7 @@ def test_collapse_ends_the_fit_and_keeps_what_was_good(bank, tmp_path, make, pla
     assert f"step {since + 19} of 60" in error.value.what
     assert f"(stage 'gan', step {kept.step}) is kept in {tmp_path / 'c'}" in error.value.next_step
     assert kept.stage == 1
-    assert kept.step == (since - 1 if every == 0.0 else 0)
+    assert kept.step == (log.sound if every == 0.0 else 0)
     assert log.steps[-1][:2] == ("gan", since + 18)  # the step that ends it is not done
 
 
