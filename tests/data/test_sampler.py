@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -99,3 +100,23 @@ def test_refuses_more_identities_than_there_are():
     """A P above the number of training identities is refused with both numbers."""
     with pytest.raises(ValueError, match=r"P = 5 identities.* have 2"):
         PKSampler(records({1: 3, 2: 3}), Stream(5, 2), seed=0)
+
+
+def test_only_high_resolution_where_the_stream_says_so():
+    """A stream of HR images draws neither native LR images nor degraded ones."""
+    mixed = [
+        replace(record, r={1: 1, 2: None}[record.camid]) for record in records({1: 8, 2: 8, 3: 8})
+    ]
+    degraded = [replace(record, id=f"{record.id}@r2", r=2) for record in mixed if record.r == 1]
+    sampler = PKSampler([*mixed, *degraded], Stream(3, 4, hr_only=True), seed=0)
+
+    for _ in range(5):
+        batch, _ = sampler.draw()
+        assert {record.r for record in batch} == {1}
+
+
+def test_identities_without_an_hr_image_do_not_count():
+    """P identities are wanted with an image of high resolution each."""
+    low = [replace(record, r=None) for record in records({1: 4, 2: 4})]
+    with pytest.raises(ValueError, match="P = 2 identities, the training records have 1"):
+        PKSampler([*low, *records({3: 4})], Stream(2, 2, hr_only=True), seed=0)
