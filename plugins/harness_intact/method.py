@@ -211,7 +211,8 @@ class Intact:
     def learn_association(self, batches: Batches, update: Update) -> Losses:
         """Descend L_intact-e = L_intact + L_e in phi and sigma, on HR images (Part I)."""
         own, x_H = batches["own"].pixels, batches["hr"].pixels
-        with torch.no_grad(), batch_statistics(self.R, self.neck):  # f_c as Part II will have it
+        trained_later = (self.R, self.neck) if self.config.use_id else ()
+        with torch.no_grad(), batch_statistics(*trained_later):  # f_c as Part II will have it
             f_c, f_d = self.represent(torch.cat([own, x_H]))[len(own) :], self.D(x_H).f_d
         phi_f_c, f_e = self.phi(f_c)
         l_intact = association_loss(phi_f_c, f_d)

@@ -228,9 +228,10 @@ class TestRegularisation:
         a, b = (torch.cat([g[n].flatten() for n in sorted(g)]) for g in (full, half))
         assert torch.nn.functional.cosine_similarity(a, b, dim=0) > 0.98
 
-    def test_critic_judges_as_it_was_taught(self):
+    @pytest.mark.parametrize("use_id", [True, False])
+    def test_critic_judges_as_it_was_taught(self, use_id):
         """Were a restored image its HR original, L_dis would be what L_intact was: the same phi."""
-        method = Intact(IntactConfig(**NARROW), CONTEXT)  # S is the identity
+        method = Intact(IntactConfig(**NARROW, use_id=use_id), CONTEXT)  # S is the identity
         stages = stages_of(method)
         own, hr = batch_of(True), batch_of(False)
         enter(method, stages[PART_1])
