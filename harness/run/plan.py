@@ -109,6 +109,7 @@ def make_plan(
     dataset = registry.dataset(request.dataset)
     recipe = choose_recipe(method, request.recipe)
     config = build_config(method, recipe, request.settings)
+    rules = choose_protocol(request, dataset)
     device = choose_device(request.device, request.precision)
     root, records = load(dataset, settings, announce)
     hashes = {} if dataset.rule else content_hashes(root, records, settings)
@@ -116,7 +117,7 @@ def make_plan(
     if difference:
         announce(f"{difference} The numbers are not set beside published ones.")
     digest = manifest(dataset, records, hashes)
-    protocol = resolve(choose_protocol(request, dataset), records, digest)
+    protocol = resolve(rules, records, digest)
     trials = choose_trials(request, recipe, protocol.splits)
     check_needs(method, protocol, trials, registry)
     weights = _choose_weights(request, method, config, settings)

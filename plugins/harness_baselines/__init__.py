@@ -108,7 +108,7 @@ def _recipes(domains: int) -> dict[str, Recipe]:
         ),
         Recipe(
             name="standard",
-            summary="The full network on 60,000 images at 256 x 128: minutes on a data-centre GPU.",
+            summary="The full network on 60,000 images at 256 x 128, for a data-centre GPU.",
             trials=None,
             narrowed="60,000 images",
             values={

@@ -156,7 +156,7 @@ RECIPES = (
     ),
     Recipe(
         name="standard",
-        summary="The full networks on 60,000 images at 256 x 128: minutes on a data-centre GPU.",
+        summary="The full networks on 60,000 images at 256 x 128, for a data-centre GPU.",
         trials=None,
         narrowed="60,000 images",
         values={

@@ -28,3 +28,13 @@ def test_what_is_none_of_its_own_is_refused(other):
         chosen("mlr-viper", other)
     assert "mlr-viper" in caught.value.known
     assert "viper" not in caught.value.known
+
+
+def test_a_wrong_protocol_is_told_before_the_data_is_looked_for(harness):
+    """Without a copy of the data set, a protocol that it does not have is still the first error."""
+    outcome = harness(
+        "run", "--plugin", "baseline-hr", "--dataset", "caviar", "--protocol", "viper"
+    )
+
+    assert outcome.code == 2
+    assert "no protocol of 'caviar' called 'viper'" in outcome.err
