@@ -11,11 +11,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import numpy as np
-
 from harness.definitions import METRICS
-from harness.definitions.measure import measure
-from harness.stats.intervals import PerQuery, interval, paired
+from harness.stats.intervals import interval, paired
+from harness.stats.trials import PerQuery, per_query
 from harness.store import RecordIds, ScoreView, Store
 from harness.types import Evidence, Interval, MetricInput
 
@@ -118,13 +116,7 @@ class Estimates:
     def _per_query(self, scores: Sequence[ScoreView], metric: MetricAt) -> list[PerQuery]:
         spec = _FORMULAS[metric.name]
         return [
-            PerQuery(
-                values=measure(spec, self.evidence(score), metric.k).values,
-                pids=np.array(self.records(score)[0].pids, dtype=np.int64),
-                split=score.split,
-                seed=score.seed,
-                protocol=score.protocol_id,
-            )
+            per_query(spec, metric.k, self.evidence(score), self.records(score)[0].pids, score)
             for score in scores
         ]
 

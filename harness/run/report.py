@@ -13,7 +13,8 @@ from harness.definitions.measure import is_measurable, measure
 from harness.loader import Registry
 from harness.run.plan import RunPlan
 from harness.specs import Cell, all_papers
-from harness.stats.intervals import PerQuery, interval
+from harness.stats.intervals import interval
+from harness.stats.trials import PerQuery
 from harness.store import FitView, MetricValue
 from harness.types import Evidence, Interval, MetricSpec, Trial, Unit
 

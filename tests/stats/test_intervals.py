@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from scipy.stats import bootstrap
 
 from harness.errors import Inconclusive, IntegrityError, UsageError
-from harness.stats.intervals import PerQuery, interval, paired
+from harness.stats.intervals import interval, paired
+from harness.stats.trials import PerQuery
 from harness.types import Interval
 
 
