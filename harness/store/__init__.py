@@ -12,12 +12,15 @@ from harness.store.drafts import (
     WeightsUsed,
     new_id,
 )
+from harness.store.external import ExternalDraft, ExternalView
 from harness.store.locks import Locks
 from harness.store.schema import upgrade
 from harness.store.store import Store
 from harness.store.views import FitView, ImportSummary, Row, RowScore, RunView, ScoreView
 
 __all__ = [
+    "ExternalDraft",
+    "ExternalView",
     "FitDraft",
     "FitOutcome",
     "FitView",

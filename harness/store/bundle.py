@@ -1,11 +1,12 @@
-"""Bundles: finished runs as JSON lines, out of one store and into another.
+"""Bundles: finished runs and external numbers as JSON lines, from one store into another.
 
     {"type": "header", "format": "reid-harness-bundle", "version": 1, "created": ...}
     one line for each object, each after those that it refers to (see `harness.store.lines`)
     {"type": "end", "objects": N}
 
-`created` is when the newest of its runs ended, so that equal stores give equal bundles. Importing
-adds what is not there and changes nothing that is; it does all of a bundle or nothing.
+`created` is when the newest of its runs ended or of its external numbers was stored, so that equal
+stores give equal bundles. Importing adds what is not there and changes nothing that is; it does all
+of a bundle or nothing.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import exc, inspect, select, tuple_
@@ -31,8 +33,13 @@ _ENDED = ("done", "failed")
 _WHOLE_COPY = "Get a whole copy of the bundle, or export it again; nothing was imported."
 
 
-def export(session: Session, run_ids: Sequence[str]) -> Iterator[str]:
+def export(session: Session, run_ids: Sequence[str], *, externals: bool = False) -> Iterator[str]:
     """Yield the lines of a bundle, without line ends.
+
+    Args:
+        session: Of the store.
+        run_ids: Of the runs.
+        externals: Whether all external numbers come with them.
 
     Raises:
         UsageError: If one of the runs has not ended.
@@ -46,10 +53,12 @@ def export(session: Session, run_ids: Sequence[str]) -> Iterator[str]:
                 f"Run {run.id} has not ended, and cannot be exported.",
                 "Leave it out: a bundle holds runs that have ended.",
             )
-    created = max((run.finished or "" for run in runs), default="")
+    external = _externals(session) if externals else []
+    times = [*(run.finished or "" for run in runs), *(row.created for row in external)]
+    created = max(times, default="")
     yield _dump({"type": "header", "format": FORMAT, "version": VERSION, "created": created})
     count = 0
-    for line in _objects(session, runs):
+    for line in chain(_objects(session, runs), map(lines.line_of, external)):
         yield _dump(line)
         count += 1
     yield _dump({"type": "end", "objects": count})
@@ -59,12 +68,16 @@ def _dump(line: Line) -> str:
     return json.dumps(line, ensure_ascii=False, separators=(",", ":"))
 
 
+def _externals(session: Session) -> Sequence[models.External]:
+    return session.scalars(select(models.External).order_by(*_age(models.External))).all()
+
+
 def ended_runs(session: Session) -> list[str]:
     """Return the ids of all runs that have ended."""
     return list(session.scalars(select(models.Run.id).where(models.Run.status.in_(_ENDED))))
 
 
-def _age(model: type[models.Run | models.Fit | models.Score]) -> tuple[Any, Any]:
+def _age(model: type[models.Run | models.Fit | models.Score | models.External]) -> tuple[Any, Any]:
     return model.created, model.id
 
 

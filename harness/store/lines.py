@@ -31,6 +31,7 @@ TABLES: Mapping[str, type[models.Base]] = {
     "run": models.Run,
     "run_fit": models.RunFit,
     "run_score": models.RunScore,
+    "external": models.External,
 }
 """The types that are rows of tables, each after those that it refers to."""
 

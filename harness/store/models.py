@@ -5,7 +5,7 @@
         │                metric ┘ └─┐    │
        run ◀── run_score ───────────┘    │
         ▲                                │
-        └───── run_fit ──────────────────┘          artifact ──▶ fit or score
+        └───── run_fit ──────────────────┘          artifact ──▶ fit or score      external
 
 Ids are UUIDs and times UTC in ISO form, both as strings; values are in the unit of their metric. A
 finished row never changes. A change to a table needs a file in `migrations/versions`; a test
@@ -69,6 +69,7 @@ class Base(DeclarativeBase):
         dict[str, Any]: JSON(),
         list[str]: JSON(),
         list[dict[str, int]]: JSON(),
+        list[dict[str, Any]]: JSON(),
         float: Double(),
     }
 
@@ -249,3 +250,22 @@ class Artifact(Base):
     bytes: Mapped[int] = mapped_column(BigInteger)
     fit_id: Mapped[str | None] = mapped_column(ForeignKey("fit.id"))
     score_id: Mapped[str | None] = mapped_column(ForeignKey("score.id"))
+
+
+class External(Base):
+    """Numbers of a file that another tool wrote; it refers to nothing, and nothing to it."""
+
+    __tablename__ = "external"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    created: Mapped[str]
+    dataset: Mapped[str]
+    name: Mapped[str]
+    file: Mapped[str]
+    sha256: Mapped[str]
+    settings: Mapped[dict[str, Any]]
+    headline: Mapped[str]
+    queries: Mapped[int]
+    queries_without_match: Mapped[int]
+    gallery: Mapped[int]
+    metrics: Mapped[list[dict[str, Any]]]

@@ -32,6 +32,7 @@ from harness.store.drafts import (
     RunDraft,
     ScoreDraft,
 )
+from harness.store.external import Externals
 from harness.store.locks import Locks
 from harness.store.reading import fit_view
 from harness.store.views import Finished, FitView, ImportSummary, Row, RunView, ScoreView
@@ -50,6 +51,7 @@ class Store:
         self._database = database
         self._artifacts = home / "artifacts"
         self.locks = Locks(home / "locks")
+        self.externals = Externals(database)
 
     @classmethod
     def open(cls, url: str, *, home: Path) -> Self:
@@ -271,14 +273,14 @@ class Store:
         """Yield runs with all that belongs to them as the lines of a bundle.
 
         Args:
-            run_ids: Whole ids; all runs that have ended where None.
+            run_ids: Whole ids; all runs that have ended, and external numbers, where None.
 
         Raises:
             UsageError: If one of the runs has not ended.
         """
         with self._database.reading() as session:
             chosen = bundle.ended_runs(session) if run_ids is None else run_ids
-            yield from bundle.export(session, chosen)
+            yield from bundle.export(session, chosen, externals=run_ids is None)
 
     def import_(self, lines: Iterable[str], *, name: str = "the bundle") -> ImportSummary:
         """Store what a bundle has and the store has not; all of it or nothing.

@@ -20,12 +20,12 @@ from harness.store import Store, database, schema, upgrade
 from harness.store.models import Base
 from tests.store.filler import Filler
 
-SECOND = '''
-"""A second revision: a new column in a table that others refer to."""
+NEXT = '''
+"""A later revision: a new column in a table that others refer to."""
 import sqlalchemy as sa
 from alembic import op
-revision = "0002"
-down_revision = "0001"
+revision = "0999"
+down_revision = "{last}"
 def upgrade():
     with op.batch_alter_table("fit", recreate="always") as fit:
         fit.add_column(sa.Column("colour", sa.String(), nullable=True))
@@ -117,10 +117,10 @@ class TestCreate:
 class TestRefused:
     def test_newer(self, store, path, url, home):
         """A newer schema is refused, with the command that updates the harness."""
-        set_revision(path, "0999")
+        set_revision(path, "9999")
 
         for refuse in (lambda: Store.open(url, home=home), lambda: upgrade(url, home=home)):
-            with pytest.raises(StoreError, match=r"0999, which is newer.*pip install --upgrade"):
+            with pytest.raises(StoreError, match=r"9999, which is newer.*pip install --upgrade"):
                 refuse()
 
     def test_foreign_database(self, path, url, home):
@@ -188,19 +188,20 @@ class TestRefused:
 
 class TestUpgrade:
     @pytest.fixture
-    def two_revisions(self, tmp_path, monkeypatch):
-        """A future in which there is a second revision, in a folder with an odd name."""
+    def one_more(self, tmp_path, monkeypatch):
+        """A future in which there is one more revision, in a folder with an odd name."""
         folder = tmp_path / "100%s"
         shutil.copytree(schema.MIGRATIONS, folder)
-        (folder / "versions" / "r0002_colour.py").write_text(SECOND)
+        later = NEXT.format(last=schema.revisions()[-1])
+        (folder / "versions" / "r0999_colour.py").write_text(later)
         monkeypatch.setattr(schema, "MIGRATIONS", folder)
 
-    def test_older_is_refused_with_the_command(self, store, url, home, two_revisions):
+    def test_older_is_refused_with_the_command(self, store, url, home, one_more):
         """An older schema is refused, with the command that upgrades it."""
-        with pytest.raises(StoreError, match=r"0001; this version needs 0002.*harness store upgr"):
+        with pytest.raises(StoreError, match=r"this version needs 0999.*harness store upgr"):
             Store.open(url, home=home)
 
-    def test_upgrade(self, store, fill, url, path, home, two_revisions):
+    def test_upgrade(self, store, fill, url, path, home, one_more):
         """An upgrade changes a table that others refer to, and loses nothing."""
         run_id = fill.run()
         score_id = fill.trial(run_id)
@@ -210,6 +211,23 @@ class TestUpgrade:
         with Store.open(url, home=home) as upgraded:
             assert [score.id for score in upgraded.where_scores(run_id)] == [score_id]
             assert len(upgraded.where_fits(run_id)) == 1
+
+    def test_from_the_first_schema(self, url, path, home, tmp_path, monkeypatch):
+        """A store of the first schema gains the table of external numbers, and keeps its runs."""
+        now, folder = schema.MIGRATIONS, tmp_path / "first"
+        shutil.copytree(now, folder, ignore=lambda _folder, names: {"r0002_external.py"} & {*names})
+        monkeypatch.setattr(schema, "MIGRATIONS", folder)
+        with Store.open(url, home=home) as first:
+            fill = Filler(first)
+            run_id = fill.run()
+            score_id = fill.trial(run_id)
+        assert "external" not in statements(path)
+
+        monkeypatch.setattr(schema, "MIGRATIONS", now)
+        upgrade(url, home=home)
+        with Store.open(url, home=home) as upgraded:
+            assert [score.id for score in upgraded.where_scores(run_id)] == [score_id]
+            assert upgraded.externals.where() == []
 
     def test_nothing_to_do(self, store, fill, url, home):
         """To upgrade a store of the newest schema changes nothing."""
