@@ -2,20 +2,26 @@
 
 This module holds words only and imports neither numpy nor torch. The formulas are in
 `harness.definitions.counts`, and `harness.definitions.measure` applies them to evidence. What is
-measured on restored images is in `harness.definitions.quality`.
+measured on restored images is in `harness.definitions.quality`, on all pairs of a query and a
+gallery image in `harness.definitions.verification`, on an open set in
+`harness.definitions.open_set`; the choices that a number is made under are in
+`harness.definitions.conventions` and `harness.definitions.rules`.
 
-Three rules hold for every metric of ranks:
+Three rules hold for every stored metric of ranks; the first two can be measured otherwise:
 
 - Ties never help. The rank of the i-th nearest true match is i + (negatives nearer) + (negatives
   at the same distance), so features that are all equal score like the worst ranking and not 100 %.
 - A query without a match has no value (NaN); averages are over the queries with a match.
 - Rank-k needs k candidates. Where a query with a match has fewer (valid images for `cmc_multi`,
-  identities for `cmc_single`), the metric has no value for the score, and a note says so.
+  identities for `cmc_single`, negatives and one match for `cmc_all_shots`), the metric has no
+  value for the score, and a note says so.
 """
 
 from __future__ import annotations
 
+from harness.definitions.open_set import OPEN_SET
 from harness.definitions.quality import QUALITY
+from harness.definitions.verification import PAIRS
 from harness.errors import UnknownName
 from harness.types import MetricInput, MetricSpec, Unit
 
@@ -43,6 +49,7 @@ METRICS: tuple[MetricSpec, ...] = (
         source="Zheng et al., Scalable Person Re-identification, ICCV 2015 (Market-1501).",
         input=MetricInput.COUNTS,
         compute="harness.definitions.counts:cmc_multi",
+        expected="harness.definitions.ties:cmc_multi",
         ranks=CMC_RANKS,
     ),
     MetricSpec(
@@ -54,6 +61,7 @@ METRICS: tuple[MetricSpec, ...] = (
         source="Torchreid and FastReID; in information retrieval, non-interpolated AP.",
         input=MetricInput.COUNTS,
         compute="harness.definitions.counts:map_sum_precision",
+        expected="harness.definitions.ties:map_sum_precision",
     ),
     MetricSpec(
         key="map_trapezoid",
@@ -65,6 +73,7 @@ METRICS: tuple[MetricSpec, ...] = (
         source="The Matlab evaluation of Market-1501 (Zheng et al., ICCV 2015); DG-Net's code.",
         input=MetricInput.COUNTS,
         compute="harness.definitions.counts:map_trapezoid",
+        expected="harness.definitions.ties:map_trapezoid",
     ),
     MetricSpec(
         key="map_single",
@@ -85,7 +94,33 @@ METRICS: tuple[MetricSpec, ...] = (
         "TPAMI 2022.",
         input=MetricInput.COUNTS,
         compute="harness.definitions.counts:minp",
+        expected="harness.definitions.ties:minp",
     ),
+    MetricSpec(
+        key="cmc_all_shots",
+        version=1,
+        title="CMC, all shots",
+        definition="Share of a query's true matches in the full gallery that have fewer than k "
+        "negatives before them; its other matches are not counted.",
+        source="open-reid, `cmc` with neither single_gallery_shot nor first_match_break.",
+        input=MetricInput.COUNTS,
+        compute="harness.definitions.counts:cmc_all_shots",
+        expected="harness.definitions.ties:cmc_all_shots",
+        ranks=CMC_RANKS,
+    ),
+    MetricSpec(
+        key="cmc_draws",
+        version=1,
+        title="CMC, single-shot by draws",
+        definition="As `cmc_single`, but the mean over a stated number of seeded draws: for "
+        "comparison with tools that draw. Its expectation is `cmc_single`.",
+        source="Torchreid draws 10 times, Li et al. (CUHK03) 100 times.",
+        input=MetricInput.BLOCKS,
+        compute="harness.evaluation.draws:cmc_draws",
+        ranks=CMC_RANKS,
+    ),
+    *OPEN_SET,
+    *PAIRS,
     *QUALITY,
 )
 

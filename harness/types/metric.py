@@ -61,10 +61,17 @@ class MetricSpec:
         compute: `module:attribute`; for COUNTS a function `(evidence: Evidence, k: int | None) ->`
             array of one value for each query in [0, 1], NaN where the query has no value; for
             RESTORED a function `(images: RestoredBatch) -> Tensor` of one finite value for each
-            image, (N,), which raises a HarnessError where this machine cannot compute it.
+            image, (N,), which raises a HarnessError where this machine cannot compute it; for
+            BLOCKS the function that the module of the stream names.
         ranks: The k at which it is reported; empty where it has no k.
         higher_is_better: The direction.
         unit: Of its values.
+        expected: For COUNTS, the `module:attribute` of a function like `compute` that returns the
+            exact expectation over uniform orders of images at the same distance; None where there
+            is none, so that the metric has a value under another rule of ties only where no match
+            ties with a negative.
+        unknown_probes: How many queries without a match the metric of an open set needs; 0 where
+            it looks at none.
     """
 
     key: str
@@ -77,6 +84,8 @@ class MetricSpec:
     ranks: tuple[int, ...] = ()
     higher_is_better: bool = True
     unit: Unit = "fraction"
+    expected: str | None = None
+    unknown_probes: int = 0
 
     @property
     def name(self) -> str:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.definitions.counts import (
+    cmc_all_shots,
     cmc_multi,
     cmc_single,
     map_single,
@@ -18,31 +19,15 @@ from harness.definitions.counts import (
     map_trapezoid,
     match_ranks,
     minp,
+    tied_share,
 )
-from harness.types import Evidence
+from tests.definitions.rankings import evidence_of_levels, evidence_of_ranks
 
 ranks_of_matches = st.lists(
     st.lists(st.integers(1, 60), min_size=0, max_size=8, unique=True).map(sorted),
     min_size=1,
     max_size=6,
 )
-
-
-def evidence_of_ranks(ranks: Sequence[Sequence[int]], valid: int = 100) -> Evidence:
-    """Return evidence of queries whose true matches have these ranks, without ties."""
-    queries = len(ranks)
-    before = [rank - i for of_query in ranks for i, rank in enumerate(of_query, start=1)]
-    return Evidence(
-        offsets=np.array([0, *accumulate(map(len, ranks))]),
-        nearer=np.array(before, dtype=np.int64),
-        equal=np.zeros(len(before), dtype=np.int64),
-        valid=np.full(queries, valid),
-        identities=np.full(queries, 20),
-        top_index=np.full((queries, 10), -1),
-        top_distance=np.full((queries, 10), np.nan, dtype=np.float32),
-        single_cmc=np.tile(np.linspace(0.05, 1.0, 20), (queries, 1)),
-        single_reciprocal=np.full(queries, 0.25),
-    )
 
 
 # By hand
@@ -91,6 +76,19 @@ def test_cmc_multi_counts_the_first_match(k, expected):
     assert cmc_multi(evidence_of_ranks([[5, 6], [1, 9]]), k).tolist() == expected
 
 
+@pytest.mark.parametrize(("k", "expected"), [(1, [1 / 4, 0]), (2, [3 / 4, 0]), (4, [1, 1])])
+def test_cmc_all_shots_counts_negatives_before_each_match(k, expected):
+    """All-shots CMC asks of every match how many negatives, not images, are before it."""
+    # Ranks 1, 3, 4, 7 have 0, 1, 1, 3 negatives before, rank 4 alone has 3.
+    assert cmc_all_shots(evidence_of_ranks([[1, 3, 4, 7], [4]]), k).tolist() == expected
+
+
+def test_share_of_matches_that_tie():
+    """Two of three matches are at the distance of a negative; without a match there is no share."""
+    assert tied_share(evidence_of_levels([[(1, 0), (2, 1)]])) == pytest.approx(2 / 3)
+    assert tied_share(evidence_of_ranks([[]])) is None
+
+
 def test_single_shot_metrics_read_the_expectations():
     """Single-shot CMC is column k of the stored expectation, map_single the reciprocal rank."""
     evidence = evidence_of_ranks([[1], [2]])
@@ -123,9 +121,26 @@ def test_rank_beyond_the_gallery_has_no_value():
     evidence.identities[:] = [9, 10]
     assert np.isnan(cmc_multi(evidence, 10)).tolist() == [True, False]
     assert np.isnan(cmc_single(evidence, 10)).tolist() == [True, False]
+    # All-shots looks at one match among the negatives: 9 of 9 candidates, and 10 of 10.
+    assert np.isnan(cmc_all_shots(evidence, 10)).tolist() == [True, False]
 
 
 # Naive transcription
+
+
+@given(ranks_of_matches, st.sampled_from([1, 5, 10, 20]))
+def test_all_shots_agrees_with_a_walk_down_the_ranking(ranks, k):
+    """Passing down the ranking, a match scores while fewer than k negatives were passed."""
+    found = cmc_all_shots(evidence_of_ranks(ranks), k)
+    for value, of_query in zip(found, ranks, strict=True):
+        negatives, scored = 0, 0
+        for position in range(1, max(of_query, default=0) + 1):
+            if position in of_query:
+                scored += negatives < k
+            else:
+                negatives += 1
+        expected = scored / len(of_query) if of_query else np.nan
+        assert value == pytest.approx(expected, nan_ok=True)
 
 
 def naive_values(ranks: Sequence[int]) -> tuple[float, float, float]:

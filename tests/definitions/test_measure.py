@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 from harness.definitions import METRICS, find_or_raise, short_name
+from harness.definitions.conventions import TIES, WITHOUT_MATCH
 from harness.definitions.measure import measure, measure_all
 from harness.errors import PluginError, UnknownName, UsageError
 from harness.types import Evidence, MetricInput, MetricSpec
+from tests.definitions.rankings import evidence_of_levels, evidence_of_ranks
 
 
 def two_queries() -> Evidence:
@@ -55,6 +57,15 @@ def test_names_are_unique_and_versioned():
         "map_trapezoid@1",
         "map_single@1",
         "minp@1",
+        "cmc_all_shots@1",
+        "cmc_draws@1",
+        "fnir_at_fpir_1e-1@1",
+        "fnir_at_fpir_1e-2@1",
+        "fnir_at_fpir_1e-3@1",
+        "tar_at_far_1e-2@1",
+        "tar_at_far_1e-3@1",
+        "tar_at_far_1e-4@1",
+        "eer@1",
         "psnr@1",
         "psnr_input@1",
         "ssim@1",
@@ -94,7 +105,8 @@ def test_rank1_is_the_headline_and_nothing_else():
         "rank20",
     ]
     assert names[8:12] == ["map_sum_precision", "map_trapezoid", "map_single", "minp"]
-    assert names[12:14] == ["psnr", "psnr_input"]
+    assert names[12:14] == ["cmc_all_shots_rank1", "cmc_all_shots_rank5"]
+    assert names[20:22] == ["fnir_at_fpir_1e-1", "fnir_at_fpir_1e-2"]
 
 
 def test_catalogue_is_light():
@@ -138,9 +150,9 @@ def test_evidence_without_any_match_is_none_with_a_note():
 
 
 def test_measure_all_takes_every_metric_at_every_rank():
-    """Two CMCs at four ranks and four metrics without a rank are twelve numbers."""
+    """Three CMCs at four ranks, four means and three levels of an open set are 19 numbers."""
     found = measure_all(two_queries(), METRICS)
-    assert len(found) == 12
+    assert len(found) == 19
     assert [(one.name, one.k) for one in found[:2]] == [("cmc_single@1", 1), ("cmc_single@1", 5)]
 
 
@@ -181,7 +193,85 @@ def test_restored_is_read_from_the_evidence(values, value, note):
 
     assert (found.value, found.note) == (value, note)
     np.testing.assert_array_equal(found.values, values)
-    assert [one.name for one in measure_all(evidence, METRICS)][12:] == ["psnr@1"]
+    assert measure_all(evidence, METRICS)[-1].name == "psnr@1"
+
+
+# Queries without a match
+
+
+@pytest.mark.parametrize(
+    ("rule", "values", "mean"),
+    [
+        ("matched", [0.5, np.nan, np.nan], 1 / 2),
+        ("all", [0.5, 0, 0], 1 / 6),
+        ("oml", [0.5, 0, 1], 1 / 2),
+    ],
+)
+def test_query_without_a_match_under_the_three_denominators(rule, values, mean):
+    """It is left out, or counts 0, or 1 where the gallery holds nothing valid for it at all."""
+    evidence = replace(
+        evidence_of_ranks([[2], [], []]), valid=np.array([30, 30, 0]), identities=np.full(3, 20)
+    )
+    found = measure(find_or_raise("map_sum_precision@1"), evidence, without_match=rule)
+    np.testing.assert_array_equal(found.values, values)
+    assert found.value == pytest.approx(mean)
+    rank5 = measure(find_or_raise("cmc_multi@1"), evidence, 5, without_match=rule)
+    np.testing.assert_array_equal(rank5.values, np.ceil(values))
+
+
+def test_denominators_agree_where_every_query_has_a_match():
+    """With nothing to leave out the three rules are one, metric by metric."""
+    evidence = evidence_of_ranks([[1, 3], [2], [7]])
+    default = measure_all(evidence, METRICS)
+    for rule in ("all", "oml"):
+        values = [one.value for one in measure_all(evidence, METRICS, without_match=rule)]
+        assert values == [one.value for one in default]
+
+
+def test_no_denominator_helps_where_no_query_has_a_match():
+    """Without any match there is no number under any rule."""
+    nothing = evidence_of_ranks([[], []])
+    for rule in WITHOUT_MATCH:
+        assert measure(find_or_raise("minp@1"), nothing, without_match=rule).value is None
+
+
+# Ties
+
+
+def test_single_shot_is_known_under_pessimistic_ties_only():
+    """Where a match ties with a negative, the other rules give no number, and a note says so."""
+    tied = evidence_of_levels([[(1, 1)], [(1, 0)]])
+    for name, k in (("cmc_single@1", 1), ("map_single@1", None)):
+        what = "Rank-1" if k else name
+        for ties in ("optimistic", "expected"):
+            found = measure(find_or_raise(name), tied, k, ties=ties)
+            assert (found.value, found.note) == (
+                None,
+                f"{what} is known under pessimistic ties only, and 1 of 2 queries with a match "
+                "have ties.",
+            )
+
+
+def test_single_shot_without_ties_is_the_same_under_every_rule():
+    """Where no match ties with a negative the rules of ties agree, for single-shot too."""
+    evidence = evidence_of_ranks([[1, 4], [2], []])
+    stored = measure_all(evidence, METRICS)
+    for ties in TIES:
+        values = [one.value for one in measure_all(evidence, METRICS, ties=ties)]
+        assert values == [one.value for one in stored]
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"ties": "worst"}, "no rule of ties called 'worst'"),
+        ({"without_match": "none"}, "no rule of queries without a match called 'none'"),
+    ],
+)
+def test_unknown_rule_is_refused(options, complaint):
+    """A rule that does not exist is a usage error."""
+    with pytest.raises(UnknownName, match=complaint):
+        measure(find_or_raise("minp@1"), two_queries(), **options)
 
 
 @pytest.mark.parametrize("compute", ["no_such_module:f", "harness.definitions.counts:nothing"])
