@@ -6,24 +6,28 @@ on the block that it was computed in, as a matrix product's last bits do.
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import numpy.typing as npt
 from scipy.spatial.distance import cdist
 
+from harness.evaluation.kernels import squared_lengths
+from harness.evaluation.threads import in_threads
 from harness.types.method import Distance
 
 Float = npt.NDArray[np.float64]
 
 
-def lengths(features: npt.NDArray[np.floating], block: int) -> Float:
+def lengths(features: npt.NDArray[np.floating]) -> Float:
     """Return the Euclidean length of each feature, (N,), NaN or infinite where the feature is.
 
     Args:
-        features: (N, d).
-        block: Features converted to float64 at a time.
+        features: (N, d), float32 or float64.
     """
-    parts = [features[start : start + block] for start in range(0, len(features), block)]
-    return np.concatenate([np.linalg.norm(part.astype(np.float64), axis=1) for part in parts])
+    squared = np.empty(len(features))
+    in_threads(partial(squared_lengths, features, squared), len(features))
+    return np.sqrt(squared)
 
 
 def reference_distances(

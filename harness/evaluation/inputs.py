@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,9 @@ from harness.errors import DataError, TrainingError, UsageError
 from harness.evaluation.distance import lengths
 from harness.types.method import Distance
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 Int = npt.NDArray[np.int64]
 Float = npt.NDArray[np.float64]
 
@@ -18,39 +22,65 @@ LARGEST = 1e37  # longer features could be infinitely far apart in float32
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
-    """The query or the gallery.
+class Labels:
+    """Who and by which camera.
 
     Attributes:
-        features: (N, d).
         pids: (N,), identities; below 0 is junk, 0 a distractor.
         camids: (N,), cameras.
     """
 
-    features: npt.NDArray[np.floating]
     pids: Int
     camids: Int
 
 
 @dataclass(frozen=True, slots=True)
-class PreparedSide:
-    """A side with the length by which its features are divided, all 1 for `euclidean`."""
+class Side:
+    """The query or the gallery.
 
-    side: Side
+    Attributes:
+        features: (N, d), an array or a tensor of any floating type on any device.
+        pids: (N,), identities; below 0 is junk, 0 a distractor.
+        camids: (N,), cameras.
+    """
+
+    features: npt.NDArray[np.floating] | Tensor
+    pids: Int
+    camids: Int
+
+    @property
+    def labels(self) -> Labels:
+        """Identities and cameras."""
+        return Labels(self.pids, self.camids)
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedSide:
+    """A side whose features are an array, with their lengths.
+
+    Attributes:
+        features: (N, d), float32 or float64; half precision is widened.
+        lengths: (N,), Euclidean.
+        scale: (N,), by which features are divided: all 1 for `euclidean`, else the lengths.
+        labels: Identities and cameras.
+    """
+
+    features: npt.NDArray[np.floating]
+    lengths: Float
     scale: Float
+    labels: Labels
 
     def rows(self, index: slice | Int) -> Float:
         """Return features in float64, ready for the reference distance."""
-        features = np.ascontiguousarray(self.side.features[index], dtype=np.float64)
+        features = np.ascontiguousarray(self.features[index], dtype=np.float64)
         return features / self.scale[index, None]
 
 
-def check_sides(query: Side, gallery: Side, distance: str) -> None:
-    """Refuse sides that do not fit together.
+def check_features(query: Side, gallery: Side, distance: str) -> None:
+    """Refuse features that do not fit together.
 
     Raises:
-        DataError: If a side is empty, its arrays or the two sides disagree, or a query has no
-            identity.
+        DataError: If a side is empty, or its arrays or the two sides disagree.
         UsageError: If there is no such distance.
     """
     if distance not in ("euclidean", "cosine"):
@@ -59,13 +89,13 @@ def check_sides(query: Side, gallery: Side, distance: str) -> None:
         counts = (len(side.features), len(side.pids), len(side.camids))
         if len(set(counts)) > 1 or side.features.ndim != 2:
             raise DataError(
-                f"The {name} has features of shape {side.features.shape}, {counts[1]} identities "
-                f"and {counts[2]} cameras.",
+                f"The {name} has features of shape {tuple(side.features.shape)}, {counts[1]} "
+                f"identities and {counts[2]} cameras.",
                 "Give one row of features, one identity and one camera for each image.",
             )
-        if not side.features.size:
+        if 0 in side.features.shape:
             raise DataError(
-                f"The {name} has no features: their shape is {side.features.shape}.",
+                f"The {name} has no features: their shape is {tuple(side.features.shape)}.",
                 "Check the protocol's cameras and identity lists with `harness data check`.",
             )
     if query.features.shape[1] != gallery.features.shape[1]:
@@ -74,6 +104,29 @@ def check_sides(query: Side, gallery: Side, distance: str) -> None:
             f"{gallery.features.shape[1]}.",
             "Extract both with the same model and feature.",
         )
+
+
+def check_distances(shape: tuple[int, int], query: Labels, gallery: Labels) -> None:
+    """Refuse a distance matrix that does not fit its labels.
+
+    Raises:
+        DataError: If it is empty, or the labels have other lengths.
+    """
+    for size, labels, name in ((shape[0], query, "query"), (shape[1], gallery, "gallery")):
+        if not size or {size} != {len(labels.pids), len(labels.camids)}:
+            raise DataError(
+                f"The distance matrix has shape {shape}, but the {name} has {len(labels.pids)} "
+                f"identities and {len(labels.camids)} cameras.",
+                "Give a row for each query and a column for each gallery image, at least one each.",
+            )
+
+
+def check_queries(query: Labels) -> None:
+    """Refuse queries that show nobody.
+
+    Raises:
+        DataError: If a query has no identity.
+    """
     unknown = np.count_nonzero(query.pids <= 0)
     if unknown:
         raise DataError(
@@ -82,19 +135,19 @@ def check_sides(query: Side, gallery: Side, distance: str) -> None:
         )
 
 
-def prepare(side: Side, name: str, distance: Distance, block: int) -> PreparedSide:
-    """Return a side with the scale of its features.
+def prepare(side: Side, name: str, distance: Distance) -> PreparedSide:
+    """Return a side with the lengths of its features.
 
     Args:
         side: The side, its shapes checked.
         name: "query" or "gallery", for messages.
         distance: `euclidean` or `cosine`.
-        block: Features converted to float64 at a time.
 
     Raises:
         TrainingError: If features are not finite, or have no direction under `cosine`.
     """
-    length = lengths(side.features, block)
+    features = as_array(side.features)
+    length = lengths(features)
     broken = np.count_nonzero(~(length < LARGEST))
     if broken:
         raise TrainingError(
@@ -103,11 +156,24 @@ def prepare(side: Side, name: str, distance: Distance, block: int) -> PreparedSi
             "The training diverged: lower the learning rate, or train in float32.",
         )
     if distance == "euclidean":
-        return PreparedSide(side, np.ones(len(length)))
+        return PreparedSide(features, length, np.ones(len(length)), side.labels)
     zero = np.count_nonzero(length == 0)
     if zero:
         raise TrainingError(
             f"{zero} of {len(length)} {name} features are zero and have no cosine distance.",
             "The features collapsed: lower the learning rate, or use the euclidean distance.",
         )
-    return PreparedSide(side, length)
+    return PreparedSide(features, length, length, side.labels)
+
+
+def as_array(features: Any) -> npt.NDArray[np.floating]:
+    """Return features as a float32 or float64 array, without a copy where they are one on the CPU.
+
+    Args:
+        features: (N, d), an array or a tensor.
+    """
+    if not isinstance(features, np.ndarray):
+        tensor = features.detach().cpu()
+        features = (tensor if tensor.element_size() > 2 else tensor.float()).numpy()
+    wide = features if features.dtype in (np.float32, np.float64) else features.astype(np.float32)
+    return np.ascontiguousarray(wide)

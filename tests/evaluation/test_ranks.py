@@ -5,6 +5,7 @@ from __future__ import annotations
 import tracemalloc
 from dataclasses import fields, replace
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from harness.definitions import METRICS
 from harness.definitions.measure import Measured, measure_all
 from harness.errors import DataError, TrainingError, UsageError
 from harness.evaluation.inputs import Side
+from harness.evaluation.product import Product
 from harness.evaluation.ranks import evaluate
 from harness.types import Evidence
 from tests.evaluation.scenes import (
@@ -50,6 +52,11 @@ def assert_same(found: Evidence, expected: Evidence, *, but: tuple[str, ...] = (
         if field.name not in but:
             one, other = getattr(found, field.name), getattr(expected, field.name)
             np.testing.assert_array_equal(one, other, err_msg=field.name)
+
+
+def tiles_of(width: int):
+    """Return a context in which tiles are that many gallery images wide."""
+    return patch.object(Product, "width", width)
 
 
 # By hand
@@ -162,7 +169,8 @@ def test_cosine_looks_at_directions():
 def test_top_list_orders_equal_distances_by_index():
     """The ten nearest are listed by distance, then by index, across blocks."""
     gallery = side([3, 1, 2, 1] * 4, [2] * 15 + [1], [2] * 16)
-    evidence = evaluate(ONE_QUERY, gallery, distance="euclidean", gallery_block=3)
+    with tiles_of(3):
+        evidence = evaluate(ONE_QUERY, gallery, distance="euclidean")
     assert evidence.top_index[0].tolist() == [1, 3, 5, 7, 9, 11, 13, 15, 2, 6]
     assert evidence.top_distance[0].tolist() == [1] * 8 + [2] * 2
 
@@ -202,15 +210,14 @@ def test_cosine_agrees_with_the_formula():
 # Properties
 
 
-@given(seeds, distances, st.integers(1, 6), st.integers(1, 15))
+@given(seeds, distances, st.booleans(), st.integers(1, 15), st.integers(6, 30))
 @few
-def test_block_sizes_change_nothing(seed, distance, query_block, gallery_block):
-    """The evidence is the same to the last bit for any block sizes."""
-    query, gallery = random_scene(seed, integers=False)
+def test_block_sizes_change_nothing(seed, distance, integers, width, kilobytes):
+    """The evidence is the same to the last bit for any width of a tile and any memory."""
+    query, gallery = random_scene(seed, integers=integers)
     whole = evaluate(query, gallery, distance=distance)
-    blocks = evaluate(
-        query, gallery, distance=distance, query_block=query_block, gallery_block=gallery_block
-    )
+    with tiles_of(width):
+        blocks = evaluate(query, gallery, distance=distance, max_memory=1024 * kilobytes)
     assert_same(blocks, whole)
 
 
@@ -311,7 +318,7 @@ def test_matrix_is_never_held():
     query = side(rng.normal(size=(512, 2)), [1] * 512, [1] * 512)
     gallery = side(rng.normal(size=(8192, 2)), [1, 1] + [0] * 8190, [2] * 8192)
     tracemalloc.start()
-    evaluate(query, gallery, distance="euclidean", query_block=16, gallery_block=1024)
+    evaluate(query, gallery, distance="euclidean", max_memory=2**20)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 512 * 8192 * 4 / 4  # a quarter of the matrix in float32

@@ -31,7 +31,8 @@ def test_matches_are_drawn_uniformly():
 
 def test_equal_coins_are_binomial():
     """Coins of one probability make a binomial variable."""
-    found = poisson_binomial(np.full((1, 30), 0.3))[0]
+    first, found = poisson_binomial(np.full(30, 0.3))
+    assert first == 0
     assert found == pytest.approx(binom.pmf(np.arange(31), 30, 0.3))
 
 

@@ -1,0 +1,36 @@
+"""Run a compiled loop over ranges of rows, on every core.
+
+The loops release the GIL and each row is written by one thread alone, so their number changes the
+time and never the result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+
+import numba
+
+_CHUNKS_PER_THREAD = 4  # rows differ in work
+
+
+def in_threads(loop: Callable[[tuple[int, int]], object], rows: int) -> None:
+    """Call a loop with (first row, one after the last) until all rows are done.
+
+    Args:
+        loop: Takes the range of its rows.
+        rows: How many there are.
+    """
+    threads = numba.get_num_threads()
+    if threads == 1 or rows == 1:
+        loop((0, rows))
+        return
+    size = -(-rows // (threads * _CHUNKS_PER_THREAD))
+    ranges = [(at, min(at + size, rows)) for at in range(0, rows, size)]
+    list(_pool(threads).map(loop, ranges))
+
+
+@cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, thread_name_prefix="rank")
