@@ -74,7 +74,7 @@ def find_neighbours(
         everybody: The N images.
         distance: `euclidean` or `cosine`.
         depth: How long the lists are to be.
-        max_memory: Bytes for a block of rows; changes memory, never the result.
+        max_memory: Bytes for a block of rows; changes time, never the result.
     """
     size = len(everybody.features)
     lists = np.empty((size, min(depth, size)), dtype=np.int32)

@@ -18,6 +18,7 @@ import numpy as np
 from scipy import sparse
 
 from harness.errors import UsageError
+from harness.evaluation.engine import MEMORY
 from harness.evaluation.inputs import Side, check_features, prepare
 from harness.evaluation.rerank.encoding import Index, Matrix, encode
 from harness.evaluation.rerank.exact import Float, Float32, exact_distances
@@ -25,8 +26,7 @@ from harness.evaluation.rerank.neighbours import Int, find_neighbours, join
 from harness.evaluation.rerank.variants import RerankVariant
 from harness.types.method import Distance
 
-_MEMORY = 128 << 20  # bytes for blocks, where nothing else is asked for
-_COLUMNS = 2048  # gallery features in float64 at a time
+_ROWS, _COLUMNS = 256, 2048  # of a piece whose distances are computed at a time
 
 
 @dataclass
@@ -44,8 +44,8 @@ class Reranked:
         k1: Neighbours that have to find each other.
         k2: Neighbours whose features are averaged; 1 for none.
         lambda_: The weight of the original distance, from 0 to 1.
-        max_memory: Bytes for blocks, beyond the features, the lists and the rows asked for;
-            changes memory, never the result.
+        max_memory: Bytes for a block of distances while neighbours are found, beside the features
+            and what is kept of each image; changes time, never the result.
 
     Raises:
         DataError: If the sides do not fit together.
@@ -61,14 +61,13 @@ class Reranked:
     k1: int = 20
     k2: int = 6
     lambda_: float = 0.3
-    max_memory: int | None = None
+    max_memory: int = MEMORY
 
     def __post_init__(self) -> None:
         """Check, find neighbours, encode."""
-        memory = _MEMORY if self.max_memory is None else self.max_memory
-        for name, value in (("k1", self.k1), ("k2", self.k2), ("max_memory", memory)):
-            if value < 1:
-                raise UsageError(f"{name} is {value}.", f"Give {name} of 1 or more.")
+        for name in ("k1", "k2", "max_memory"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"{name} is {getattr(self, name)}.", f"Give {name} of 1 or more.")
         if not 0 <= self.lambda_ <= 1:
             raise UsageError(f"lambda is {self.lambda_}.", "Give a lambda from 0 to 1.")
         check_features(self.query, self.gallery, self.distance)
@@ -77,7 +76,7 @@ class Reranked:
         self._members = np.flatnonzero((self.gallery.pids >= 0) | self.variant.junk)
         self._everybody = join(self._query, self._gallery, self._members)
         depth = self.variant.depth(self.k1, self.k2)
-        found = find_neighbours(self._everybody, self.distance, depth, memory)
+        found = find_neighbours(self._everybody, self.distance, depth, self.max_memory)
         self._farthest = found.farthest.astype(np.float64)
         features = encode(found.lists, self.k1, self.k2, self._weight_distances)
         self._query_features = features[: self.shape[0]]
@@ -91,7 +90,9 @@ class Reranked:
     def rows(self, queries: slice) -> Float:
         """Return the re-ranked distances of some queries, (A, G)."""
         images = np.arange(*queries.indices(self.shape[0]))
-        rows = self._mixed_in(images, self._reference_rows(images))
+        rows = np.empty((len(images), self.shape[1]))
+        for at in range(0, self.shape[1], _COLUMNS):
+            self._mix_in(rows[:, at : at + _COLUMNS], images, slice(at, at + _COLUMNS))
         rows *= self.lambda_
         for row, q in zip(rows, images.tolist(), strict=True):
             jaccard = np.ones(len(row))
@@ -101,26 +102,20 @@ class Reranked:
             row += (1 - self.lambda_) * jaccard
         return rows
 
-    def _reference_rows(self, queries: Int) -> Float32:
-        """Return the reference distances of some queries to the whole gallery, (A, G)."""
-        x = self._query.rows(queries)
-        parts = [
-            exact_distances(x, self._gallery.rows(slice(at, at + _COLUMNS)), self.distance)
-            for at in range(0, self.shape[1], _COLUMNS)
-        ]
-        return np.concatenate(parts, axis=1)
+    def _mix_in(self, rows: Float, queries: Int, columns: slice) -> None:
+        """Write the distances of some queries and columns as lambda mixes them in."""
+        y = self._gallery.rows(columns)
+        raw = not self.variant.scaled and self.distance == "cosine"
+        for at in range(0, len(queries), _ROWS):
+            some = queries[at : at + _ROWS]
+            reference = exact_distances(self._query.rows(some), y, self.distance)
+            rows[at : at + _ROWS] = reference if raw else self._original(some[:, None], reference)
 
     def _weight_distances(self, image: int, others: Index) -> Float:
         """Return the distances of one image to others, (n,), as the weights take them."""
         x = self._everybody.rows(slice(image, image + 1))
         y = self._everybody.rows(others.astype(np.int64))
         return self._original(np.array(image), exact_distances(x, y, self.distance)[0])
-
-    def _mixed_in(self, images: Int, reference: Float32) -> Float:
-        """Return the distances of some images, (A, G), as lambda mixes them in."""
-        if not self.variant.scaled and self.distance == "cosine":
-            return reference.astype(np.float64)
-        return self._original(images[:, None], reference)
 
     def _original(self, images: Int, reference: Float32) -> Float:
         """Return distances of the variant from reference distances; of images that broadcast."""
