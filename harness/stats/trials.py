@@ -151,6 +151,16 @@ def identities_of(trials: Sequence[PerQuery]) -> Int:
     return np.unique(np.concatenate([trial.pids[~np.isnan(trial.values)] for trial in trials]))
 
 
+def shares_by_identity(trials: Sequence[PerQuery]) -> Float:
+    """Return what each identity contributes to the number of a row, which is their sum, (I,).
+
+    Args:
+        trials: The trials of one row; each has a value.
+    """
+    sums, counts = sums_by_identity(trials)
+    return np.asarray((sums / counts.sum(axis=1, keepdims=True)).mean(axis=0))
+
+
 def mean_of_trials(sums: Float, counts: Float) -> Float:
     """Return the mean over trials of the mean over queries.
 
