@@ -11,6 +11,7 @@ from harness.store import ProtocolInfo
 from harness.types import MetricSpec
 from leaderboard.columns import Column, make_columns
 from leaderboard.estimates import Estimates
+from leaderboard.external import COLUMNS, ExternalRow, make_externals
 from leaderboard.library import FLOOR, Library
 from leaderboard.published import Assumption, PublishedRow, assumptions, gather
 from leaderboard.reproduced import ReproducedRow, make_reproduced
@@ -87,11 +88,15 @@ class DatasetPage:
         key: Key of the data set.
         tables: One for each protocol.
         definitions: The built-in metrics of the columns.
+        externals: What files of other tools gave; never among the rows of the tables.
+        external_columns: The numbers that are shown of them.
     """
 
     key: str
     tables: Sequence[ProtocolTable]
     definitions: Sequence[MetricSpec]
+    externals: Sequence[ExternalRow]
+    external_columns: Sequence[str] = COLUMNS
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +117,12 @@ def make_dataset(library: Library, estimates: Estimates, key: str) -> DatasetPag
         for labels in _protocols(library, key, cells)
     ]
     used = {c.metric.name for table in tables for c in table.columns if c.metric is not None}
-    return DatasetPage(key, tables, [spec for spec in METRICS if spec.name in used])
+    return DatasetPage(
+        key=key,
+        tables=tables,
+        definitions=[spec for spec in METRICS if spec.name in used],
+        externals=make_externals(library.externals, key),
+    )
 
 
 def _protocols(library: Library, dataset: str, cells: Sequence[Cell]) -> list[_Labels]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.specs import Cell, PaperSpec, list_papers, load_paper
-from harness.store import ProtocolInfo, Row, RunView, Store
+from harness.store import ExternalView, ProtocolInfo, Row, RunView, Store
 
 FLOOR = "initial-weights"
 """Key of the method that is not trained: the floor of every table."""
@@ -22,19 +22,21 @@ class Library:
         runs: All runs, the newest first.
         papers: By key, the oldest first.
         cells: Every published cell, in the order of the papers.
+        externals: The numbers of files that other tools wrote.
     """
 
     rows: Sequence[Row]
     runs: Sequence[RunView]
     papers: Mapping[str, PaperSpec]
     cells: Sequence[Cell]
+    externals: Sequence[ExternalView]
 
     @property
     def datasets(self) -> list[str]:
-        """Keys of the data sets that have a row, a run or a published number, sorted."""
-        published = {cell.dataset for cell in self.cells}
+        """Keys of the data sets that have a row, a run or a number from elsewhere, sorted."""
+        elsewhere = {cell.dataset for cell in self.cells} | {e.dataset for e in self.externals}
         reproduced = {row.dataset for row in self.rows}
-        return sorted(published | reproduced | {run.dataset for run in self.runs})
+        return sorted(elsewhere | reproduced | {run.dataset for run in self.runs})
 
     @property
     def methods(self) -> list[str]:
@@ -71,4 +73,5 @@ def read(store: Store) -> Library:
         runs=store.where_runs(),
         papers={paper.key: paper for paper in papers},
         cells=[cell for paper in papers for cell in paper.cells()],
+        externals=store.externals.where(),
     )
