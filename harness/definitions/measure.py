@@ -77,7 +77,7 @@ def measure(
     why = _why_undefined(spec, evidence, k, ties, np.isnan(values) & matched)
     if why is not None:
         return Measured(spec.name, k, np.full(evidence.queries, np.nan), None, why)
-    if not spec.unknown_probes:
+    if not spec.needs:
         values = np.where(matched, values, _without_match(evidence, without_match))
     return Measured(spec.name, k, values, float(np.nanmean(values)), None)
 
@@ -114,7 +114,7 @@ def is_measurable(spec: MetricSpec, evidence: Evidence) -> bool:
 
     One of an open set is measurable where some query has no match.
     """
-    if spec.unknown_probes and has_match(evidence).all():
+    if spec.needs and has_match(evidence).all():
         return False
     return _is_held(spec, evidence)
 
@@ -208,9 +208,9 @@ def _why_undefined(
     unknown = evidence.queries - matched
     if not matched:
         return "No query has a match."
-    if unknown < spec.unknown_probes:
+    if unknown < spec.needs:
         return (
-            f"{spec.title} needs {spec.unknown_probes} queries without a match, the unknown "
+            f"{spec.title} needs {spec.needs} queries without a match, the unknown "
             f"probes; there are {unknown}."
         )
     if not missing.any():

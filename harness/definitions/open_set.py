@@ -28,7 +28,7 @@ def _fnir(digits: int) -> MetricSpec:
         compute=f"harness.definitions.counts:fnir_1e{digits}",
         expected=f"harness.definitions.ties:fnir_1e{digits}",
         higher_is_better=False,
-        unknown_probes=10**digits,
+        needs=10**digits,
     )
 
 

@@ -34,6 +34,7 @@ def _tar(digits: int) -> MetricSpec:
         source=_SOURCE,
         input=MetricInput.BLOCKS,
         compute=f"harness.evaluation.verification:tar_at_far_1e{digits}",
+        needs=10**digits,
     )
 
 
@@ -49,5 +50,6 @@ PAIRS: tuple[MetricSpec, ...] = (
         input=MetricInput.BLOCKS,
         compute="harness.evaluation.verification:eer",
         higher_is_better=False,
+        needs=1,
     ),
 )

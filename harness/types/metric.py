@@ -62,7 +62,7 @@ class MetricSpec:
             array of one value for each query in [0, 1], NaN where the query has no value; for
             RESTORED a function `(images: RestoredBatch) -> Tensor` of one finite value for each
             image, (N,), which raises a HarnessError where this machine cannot compute it; for
-            BLOCKS the function that the module of the stream names.
+            BLOCKS a function of what the stream of its module leaves.
         ranks: The k at which it is reported; empty where it has no k.
         higher_is_better: The direction.
         unit: Of its values.
@@ -70,8 +70,8 @@ class MetricSpec:
             exact expectation over uniform orders of images at the same distance; None where there
             is none, so that the metric has a value under another rule of ties only where no match
             ties with a negative.
-        unknown_probes: How many queries without a match the metric of an open set needs; 0 where
-            it looks at none.
+        needs: For COUNTS, the least number of queries without a match, the unknown probes of an
+            open set; for BLOCKS, the least number of impostor pairs; 0 where it needs none.
     """
 
     key: str
@@ -85,7 +85,7 @@ class MetricSpec:
     higher_is_better: bool = True
     unit: Unit = "fraction"
     expected: str | None = None
-    unknown_probes: int = 0
+    needs: int = 0
 
     @property
     def name(self) -> str:

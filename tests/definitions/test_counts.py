@@ -7,7 +7,7 @@ from itertools import accumulate
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.definitions.counts import (
@@ -129,6 +129,7 @@ def test_rank_beyond_the_gallery_has_no_value():
 
 
 @given(ranks_of_matches, st.sampled_from([1, 5, 10, 20]))
+@settings(deadline=None)
 def test_all_shots_agrees_with_a_walk_down_the_ranking(ranks, k):
     """Passing down the ranking, a match scores while fewer than k negatives were passed."""
     found = cmc_all_shots(evidence_of_ranks(ranks), k)
@@ -157,6 +158,7 @@ def naive_values(ranks: Sequence[int]) -> tuple[float, float, float]:
 
 
 @given(ranks_of_matches)
+@settings(deadline=None)
 def test_formulas_agree_with_a_walk_down_the_ranking(ranks):
     """Both APs and INP from ranks equal those of a loop over every position of the ranking."""
     evidence = evidence_of_ranks(ranks)
@@ -172,6 +174,7 @@ def test_formulas_agree_with_a_walk_down_the_ranking(ranks):
 
 
 @given(ranks_of_matches)
+@settings(deadline=None)
 def test_metrics_are_fractions_and_the_trapezoid_is_the_lower_ap(ranks):
     """Every value lies in (0, 1], and AP by trapezoid never exceeds AP by sum of precisions."""
     evidence = evidence_of_ranks([of_query for of_query in ranks if of_query] or [[1]])
@@ -182,6 +185,7 @@ def test_metrics_are_fractions_and_the_trapezoid_is_the_lower_ap(ranks):
 
 
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=8))
+@settings(deadline=None)
 def test_further_negatives_never_raise_a_value(gaps):
     """A negative more before the first match lowers AP (both) and INP."""
     ranks = [i + before for i, before in enumerate(accumulate(gaps), start=1)]

@@ -257,8 +257,8 @@ def test_single_shot_without_ties_is_the_same_under_every_rule():
     evidence = evidence_of_ranks([[1, 4], [2], []])
     stored = measure_all(evidence, METRICS)
     for ties in TIES:
-        values = [one.value for one in measure_all(evidence, METRICS, ties=ties)]
-        assert values == [one.value for one in stored]
+        for found, one in zip(measure_all(evidence, METRICS, ties=ties), stored, strict=True):
+            assert found.value == (None if one.value is None else pytest.approx(one.value))
 
 
 @pytest.mark.parametrize(
