@@ -9,35 +9,33 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from harness.definitions.rules import Junk, Rule
 from harness.errors import DataError, UsageError
+from harness.evaluation.counting import count_tile
 from harness.evaluation.inputs import Labels
-from harness.evaluation.kernels import (
+from harness.evaluation.matches import Search, find_matches
+from harness.evaluation.nearness import Nearness, Opened
+from harness.evaluation.results import Results
+from harness.evaluation.rows import DistanceRows
+from harness.evaluation.tables import (
     NO_CAMERA,
     PLACES,
     SAME_CAMERA,
     SAME_CAMERA_MATCH,
     Block,
     Gallery,
-    close_rows,
-    count_tile,
+    Tile,
 )
-from harness.evaluation.matches import Search, find_matches
-from harness.evaluation.rows import DistanceRows
-from harness.evaluation.single_shot import close_single_shot
 from harness.evaluation.threads import in_threads
 from harness.types import Evidence
 
 Int = npt.NDArray[np.int64]
 Float = npt.NDArray[np.float64]
 
-TOP = 10
-SINGLE_RANKS = 20
 MEMORY = 192 * 2**20
 """Bytes of working memory beside the features, unless said otherwise."""
 
@@ -47,60 +45,6 @@ _JUNK: dict[Junk, int] = {
     "same-camera": SAME_CAMERA,
     "none": NO_CAMERA,
 }
-
-
-class Opened(Protocol):
-    """A block of queries, ready to be ranked.
-
-    Attributes:
-        reference: (A, d), features as the reference distance takes them.
-        margin: (A,), of nearness, within which tiles decide nothing; 0 where they are exact.
-    """
-
-    @property
-    def reference(self) -> Float: ...
-
-    @property
-    def margin(self) -> Float: ...
-
-    def tile(self, part: slice, room: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
-        """Return what scale and bias make a nearness, (A, B), in the room given."""
-        ...
-
-    def matches(self, start: Int, match: Int) -> npt.NDArray[np.floating]:
-        """Return the nearness of each query and each of its matches, (m,)."""
-        ...
-
-
-class Nearness(Protocol):
-    """Where tiles come from: a product of features, or distances at hand.
-
-    Attributes:
-        exact: Whether tiles are the truth.
-        cosine: Whether the reference distance is the cosine one.
-        dtype: Of the tiles.
-        width: Gallery images of a tile.
-        features: Of the gallery, (G, d), and what the reference divides them by, (G,).
-        scale: (G,), a tile is multiplied by this...
-        bias: (G,), ...and lessened by this to be a nearness.
-    """
-
-    exact: bool
-    cosine: bool
-    dtype: type[np.floating]
-    width: int
-    features: tuple[npt.NDArray[np.floating], Float]
-    scale: npt.NDArray[np.float32]
-    bias: npt.NDArray[np.float32]
-
-    @property
-    def bytes_per_query(self) -> int:
-        """Working memory for one query."""
-        ...
-
-    def open(self, queries: slice) -> Opened:
-        """Return a block of queries."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +73,7 @@ class Ranked:
     Attributes:
         evidence: Of every query.
         compared: Pairs of a query and a gallery image.
-        referred: Comparisons of a negative and a match that went to the reference distance.
+        referred: Comparisons of a negative and a match that the product left in doubt.
     """
 
     evidence: Evidence
@@ -151,17 +95,18 @@ def run(nearness: Nearness, exact: DistanceRows, task: Task) -> Ranked:
     """
     search = find_matches(task.query, task.gallery, task.rule.junk)
     _check_matches(search)
-    features, lengths = nearness.features
+    features, lengths, half = nearness.features
     gallery = Gallery(
         features=features,
         lengths=lengths,
+        half=half,
         scale=nearness.scale,
         bias=nearness.bias,
         pids=task.gallery.pids,
         camids=task.gallery.camids,
         column=search.column,
     )
-    results = _Results(search)
+    results = Results(search)
     for queries in _blocks(nearness, search, task):
         opened = nearness.open(queries)
         block = _open_block(nearness, opened, search, task, queries)
@@ -170,8 +115,7 @@ def run(nearness: Nearness, exact: DistanceRows, task: Task) -> Ranked:
         for a in np.flatnonzero(block.kept < 0):
             query = queries.start + int(a)
             distances = exact.rows(slice(query, query + 1))[0]
-            valid = ~_is_junk(task, query)
-            results.settle(query, distances, np.flatnonzero(valid))
+            results.settle(query, distances, _find_valid(task, query))
     return Ranked(
         evidence=results.evidence(),
         compared=len(task.query.pids) * len(task.gallery.pids),
@@ -179,15 +123,14 @@ def run(nearness: Nearness, exact: DistanceRows, task: Task) -> Ranked:
     )
 
 
-def _is_junk(task: Task, query: int) -> npt.NDArray[np.bool_]:
-    """Return what is junk for a query, (G,)."""
+def _find_valid(task: Task, query: int) -> Int:
+    """Return the gallery images that are not junk for a query, by index, ascending."""
     junk = task.gallery.pids < 0
-    if task.rule.junk == "none":
-        return junk
-    by_own_camera = task.gallery.camids == task.query.camids[query]
-    if task.rule.junk == "same-camera-match":
-        by_own_camera &= task.gallery.pids == task.query.pids[query]
-    return junk | by_own_camera
+    if task.rule.junk != "none":
+        by_own_camera = task.gallery.camids == task.query.camids[query]
+        own = task.gallery.pids == task.query.pids[query]
+        junk = junk | (by_own_camera if task.rule.junk == "same-camera" else by_own_camera & own)
+    return np.flatnonzero(~junk)
 
 
 def _check_matches(search: Search) -> None:
@@ -232,9 +175,9 @@ def _open_block(
     offsets = search.offsets[queries.start : queries.stop + 1]
     start = offsets - offsets[0]
     match = search.matches[offsets[0] : offsets[-1]]
-    cut = opened.matches(start, match).astype(nearness.dtype)
-    A, m = len(start) - 1, len(match)
-    order = np.lexsort((cut, np.repeat(np.arange(A), np.diff(start))))
+    cut = opened.matches(start, match)
+    rows, m = len(start) - 1, len(match)
+    order = np.lexsort((cut, np.repeat(np.arange(rows), np.diff(start))))
     columns = search.images_of.shape[1] + 1
     return Block(
         features=opened.reference,
@@ -244,18 +187,20 @@ def _open_block(
         cosine=nearness.cosine,
         exact=nearness.exact,
         margin=opened.margin,
+        fine_margin=opened.fine_margin,
         start=start,
         match=match[order],
         cut=cut[order],
+        fine=np.full(m, np.nan),
         distance=np.full(m, np.nan),
-        bins=np.zeros(m + A, dtype=np.int64),
+        bins=np.zeros(m + rows, dtype=np.int64),
         equal=np.zeros(m, dtype=np.int64),
-        tally=np.zeros((m + A, columns) if task.single_shot else (0, 0), dtype=np.int32),
-        referred=np.zeros(A, dtype=np.int64),
-        near=np.empty((A, PLACES), dtype=nearness.dtype),
-        near_index=np.empty((A, PLACES), dtype=np.int64),
-        kept=np.zeros(A, dtype=np.int64),
-        floor=np.full(A, -np.inf),
+        tally=np.zeros((m + rows, columns) if task.single_shot else (0, 0), dtype=np.int32),
+        referred=np.zeros(rows, dtype=np.int64),
+        near=np.empty((rows, PLACES), dtype=nearness.dtype),
+        near_index=np.empty((rows, PLACES), dtype=np.int64),
+        kept=np.zeros(rows, dtype=np.int64),
+        floor=np.full(rows, -np.inf),
     )
 
 
@@ -264,65 +209,5 @@ def _count(nearness: Nearness, opened: Opened, gallery: Gallery, block: Block) -
     size, queries = len(gallery.pids), len(block.pids)
     room = np.empty(queries * nearness.width, dtype=nearness.dtype)
     for begin in range(0, size, nearness.width):
-        tile = opened.tile(slice(begin, min(begin + nearness.width, size)), room)
-        in_threads(partial(count_tile, tile, begin, gallery, block, TOP), queries)
-
-
-class _Results:
-    """The evidence of all queries, filled block by block."""
-
-    def __init__(self, search: Search) -> None:
-        self._search = search
-        queries = len(search.valid)
-        self.referred = 0
-        self._nearer = np.empty(len(search.matches), dtype=np.int64)
-        self._equal = np.empty(len(search.matches), dtype=np.int64)
-        self._top_index = np.full((queries, TOP), -1)
-        self._top_distance = np.full((queries, TOP), np.nan)
-        self._single_cmc = np.full((queries, SINGLE_RANKS), np.nan)
-        self._single_reciprocal = np.full(queries, np.nan)
-
-    def close(self, gallery: Gallery, block: Block, queries: slice) -> None:
-        """Take what was counted for a block."""
-        span = slice(self._search.offsets[queries.start], self._search.offsets[queries.stop])
-        top = self._top_index[queries], self._top_distance[queries]
-        rows = len(block.pids)
-        in_threads(partial(close_rows, gallery, block, self._nearer[span], top), rows)
-        self._equal[span] = block.equal
-        self.referred += int(block.referred.sum())
-        if block.tally.size:
-            kind = self._search.kind[queries]
-            images_of = self._search.images_of
-            results = self._single_cmc[queries], self._single_reciprocal[queries]
-            in_threads(
-                partial(close_single_shot, block.tally, images_of, kind, block.start, results), rows
-            )
-
-    def settle(self, query: int, distances: npt.NDArray[np.floating], valid: Int) -> None:
-        """Find the nearest of a query among all its distances.
-
-        Args:
-            query: The query.
-            distances: (G,), exact.
-            valid: Indices of the gallery images that are not junk, ascending.
-        """
-        few = min(TOP, len(valid))
-        bound = np.partition(distances[valid], few - 1)[few - 1]
-        near = valid[distances[valid] <= bound]
-        near = near[np.argsort(distances[near], kind="stable")][:TOP]
-        self._top_index[query, :few] = near
-        self._top_distance[query, :few] = distances[near]
-
-    def evidence(self) -> Evidence:
-        """Return the whole."""
-        return Evidence(
-            offsets=self._search.offsets,
-            nearer=self._nearer,
-            equal=self._equal,
-            valid=self._search.valid,
-            identities=self._search.identities,
-            top_index=self._top_index,
-            top_distance=self._top_distance.astype(np.float32),
-            single_cmc=self._single_cmc,
-            single_reciprocal=self._single_reciprocal,
-        )
+        values = opened.tile(slice(begin, min(begin + nearness.width, size)), room)
+        in_threads(partial(count_tile, Tile(values, begin), gallery, block), queries)

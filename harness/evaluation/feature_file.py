@@ -7,8 +7,8 @@ In an `.npz` file, with Q queries, G gallery images and d dimensions:
     query_cams        (Q,)         gallery_cams      (G,)
 
 Instead of the features there may be `distances`, (Q, G), smaller is nearer. `query_resolutions`,
-(Q,), tells the down-sampling rate of each query. `mquery_features`, `mquery_ids` and `mquery_cams`
-are further images of the queries' identities, for multi-query.
+(Q,), tells the down-sampling rate of each query, NaN where it is unknown. `mquery_features`,
+`mquery_ids` and `mquery_cams` are further images of the queries' identities, for multi-query.
 
 A `.mat` file has the names and the row vectors of layumi/Person_reID_baseline_pytorch (test.py):
 query_f, query_label, query_cam, gallery_f, gallery_label, gallery_cam, mquery_f, mquery_label,
@@ -23,7 +23,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from harness.errors import DataError
 from harness.evaluation.archive import Archive, load_archive
@@ -49,7 +48,8 @@ class FeatureFile:
         features: Of query, (Q, d), and gallery, (G, d), in the precision of the file; None where
             it has distances.
         distances: (Q, G), smaller is nearer; None where it has features.
-        resolutions: (Q,), the down-sampling rate of each query; None where it does not say.
+        resolutions: (Q,), the down-sampling rate of each query, None for one that is not known;
+            None where the file does not say.
         multi: Further images of the queries' identities; None where there are none.
     """
 
@@ -58,7 +58,7 @@ class FeatureFile:
     gallery: Labels
     features: tuple[Float, Float] | None
     distances: Float | None
-    resolutions: npt.NDArray[np.float64] | None
+    resolutions: tuple[int | None, ...] | None
     multi: Side | None
 
     def sides(self) -> tuple[Side, Side]:

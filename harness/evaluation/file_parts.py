@@ -84,19 +84,20 @@ class Parts:
             )
         return matrix
 
-    def resolutions(self, queries: int) -> npt.NDArray[np.float64] | None:
-        """Return the down-sampling rate of each query, where the file tells it."""
+    def resolutions(self, queries: int) -> tuple[int | None, ...] | None:
+        """Return the down-sampling rate of each query, where the file tells it; NaN is None."""
         if not self.has("query_resolutions"):
             return None
-        rates = _vector(self._array("query_resolutions"))
-        known = rates is not None and rates.dtype.kind in "iuf"
-        if rates is None or not known or len(rates) != queries or not np.isfinite(rates).all():
+        rates = self._array("query_resolutions").ravel()
+        numbers = rates.dtype.kind in "iuf" and len(rates) == queries
+        if not numbers or not (np.isnan(rates) | (rates >= 1) & _whole(rates)).all():
             raise DataError(
-                f"{self._called('query_resolutions')} is not one number for each of the "
+                f"{self._called('query_resolutions')} is not a whole number from 1 for each of the "
                 f"{queries} queries.",
-                "Give the down-sampling rate of each query, 1 for full resolution.",
+                "Give the down-sampling rate of each query: 1 for full resolution, NaN where it is "
+                "not known.",
             )
-        return rates.astype(np.float64)
+        return tuple(None if np.isnan(rate) else int(rate) for rate in rates)
 
     def check_dimensions(self, one: str, other: str) -> None:
         """Refuse two sides whose features differ in length."""
@@ -122,7 +123,7 @@ class Parts:
                 "Give a vector: one number for each image.",
             )
         matlab = self.archive.path.suffix.lower() == ".mat" and values.dtype.kind == "f"
-        whole = matlab and bool((np.isfinite(values) & (values == np.round(values))).all())
+        whole = matlab and bool(_whole(values).all())
         if values.dtype.kind not in "iu" and not whole:
             raise DataError(
                 f"{self._called(part)} holds {values.dtype.name} values, not whole numbers.",
@@ -154,6 +155,11 @@ class Parts:
                 "Extract these images again, or leave them out: a number from them would be wrong.",
             )
         return _native(array)
+
+
+def _whole(values: Array) -> npt.NDArray[np.bool_]:
+    """Return which numbers are finite and whole."""
+    return np.asarray(np.isfinite(values) & (values == np.round(values)))
 
 
 def _vector(array: Array) -> Array | None:

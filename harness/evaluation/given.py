@@ -6,6 +6,7 @@ Axes: A queries of a block, G gallery images, m matches.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,9 +28,9 @@ class Given:
     """
 
     exact = True
-    dtype = np.float64
+    dtype: type[np.float32] | type[np.float64] = np.float64
     cosine = False  # and no features: nothing goes to a reference
-    features = np.zeros((0, 0)), np.zeros(0)
+    features: tuple[npt.NDArray[Any], Float, Float] = np.zeros((0, 0)), np.zeros(0), np.zeros(0)
 
     def __init__(self, distances: DistanceRows) -> None:
         self._distances = distances
@@ -55,7 +56,8 @@ class Given:
                 f"{broken} distances of queries {queries.start} to {queries.stop - 1} are NaN.",
                 "Compute the distances again; features that hold NaN give such distances.",
             )
-        return GivenBlock(rows, np.zeros(len(rows)), np.zeros((0, 0)))
+        none = np.zeros(len(rows))
+        return GivenBlock(rows, none, none, np.zeros((0, 0)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ class GivenBlock:
 
     rows: npt.NDArray[np.floating]
     margin: Float
+    fine_margin: Float
     reference: Float
 
     def tile(self, part: slice, room: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:

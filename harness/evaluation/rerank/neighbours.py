@@ -94,15 +94,20 @@ def _candidates(
     """Yield each image with those, ascending, that may be among its `count` nearest or farthest."""
     size = len(everybody.features)
     product = Product(everybody, everybody, distance)
-    step = min(max(max_memory // (8 * size), 1), _MOST_ROWS)  # a row, and a copy
+    step = min(max(max_memory // (8 * size), 1), _MOST_ROWS)  # a row of nearness, and its copy
     for start in range(0, size, step):
         block = product.open(slice(start, min(start + step, size)))
-        nearness = _nearness(block, product)
-        last = np.partition(nearness, size - count, axis=1)[:, size - count]
-        for a, row in enumerate(nearness):
-            near = row >= last[a] - block.margin[a]
-            far = row <= row.min() + block.margin[a]
-            yield start + a, np.flatnonzero(near | far)
+        for a, columns in enumerate(_candidates_of(block, product, count)):
+            yield start + a, columns
+
+
+def _candidates_of(block: ProductBlock, product: Product, count: int) -> Iterator[Int]:
+    """Yield the candidates of each image of a block."""
+    nearness = _nearness(block, product)
+    place = nearness.shape[1] - count
+    last = np.partition(nearness, place, axis=1)[:, place].copy()
+    for row, nth, margin in zip(nearness, last, block.margin, strict=True):
+        yield np.flatnonzero((row >= nth - margin) | (row <= row.min() + margin))
 
 
 def _nearness(block: ProductBlock, product: Product) -> Float32:
