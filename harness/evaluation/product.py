@@ -103,9 +103,9 @@ class Product:
         reference = self._query.rows(queries)
         features = (reference * self._unit).astype(np.float32)
         return ProductBlock(
-            self,
-            reference,
-            features,
+            product=self,
+            reference=reference,
+            features=features,
             margin=self._margin(queries, e=2.0**-24) * self._unit**2,
             fine_margin=self._margin(queries, e=2.0**-53),
         )

@@ -22,11 +22,14 @@ without distractors.
 
 from __future__ import annotations
 
+import numpy as np
+
 from harness.definitions.rules import RULES, Rule
 from harness.evaluation.engine import MEMORY, Ranked, Task, run
 from harness.evaluation.given import Given
 from harness.evaluation.inputs import (
     Labels,
+    PreparedSide,
     Side,
     check_distances,
     check_features,
@@ -91,7 +94,18 @@ def rank(
     sides = prepare(query, "query", distance), prepare(gallery, "gallery", distance)
     exact = ExactRows(*sides, distance)
     task = Task(query.labels, gallery.labels, rule, max_memory, single_shot)
-    return run(Product(*sides, distance), exact, task)
+    return run(_multiply(gallery, sides, distance), exact, task)
+
+
+def _multiply(
+    gallery: Side, sides: tuple[PreparedSide, PreparedSide], distance: Distance
+) -> Product:
+    """Return the product where the gallery is: on the processor or on a GPU."""
+    if isinstance(gallery.features, np.ndarray) or gallery.features.device.type == "cpu":
+        return Product(*sides, distance)
+    from harness.evaluation.device_product import DeviceProduct  # torch, which arrays do not need
+
+    return DeviceProduct(*sides, distance, gallery.features)
 
 
 def evaluate_distances(

@@ -1,0 +1,85 @@
+"""Nearness by a float32 product on a GPU; counting stays on the processor.
+
+The product is the same sum of d products, in the order of the device, with TensorFloat-32 off, so
+the margin of `harness.evaluation.product` holds; what it leaves in doubt is looked at on the
+processor. Ranks are those of any other device.
+
+Axes: A queries of a block, B gallery images of a tile, G gallery images, d dimensions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from harness.evaluation.inputs import PreparedSide
+from harness.evaluation.product import Product, ProductBlock
+from harness.types.method import Distance
+
+
+class DeviceProduct(Product):
+    """The nearness of two sides by their product on a device.
+
+    Args:
+        query: The images to search for.
+        gallery: The images to search in.
+        distance: `euclidean` or `cosine`.
+        features: Of the gallery where they are on the device already, (G, d).
+    """
+
+    width = 16384  # a tile of this width keeps the device busy
+
+    def __init__(
+        self, query: PreparedSide, gallery: PreparedSide, distance: Distance, features: Tensor
+    ) -> None:
+        super().__init__(query, gallery, distance)
+        self.tensor = features.detach().float()
+        if self._features is not gallery.features:  # scaled, since its lengths are extraordinary
+            self.tensor = torch.from_numpy(self._features).to(features.device)
+
+    def open(self, queries: slice) -> DeviceBlock:
+        """Return some queries, ready to be multiplied."""
+        block = super().open(queries)
+        features = torch.from_numpy(block.features).to(self.tensor.device)
+        return DeviceBlock(
+            self,
+            block.reference,
+            block.features,
+            block.margin,
+            block.fine_margin,
+            self.tensor,
+            features,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceBlock(ProductBlock):
+    """Some queries on the device, (A, d), and the gallery, (G, d)."""
+
+    gallery: Tensor
+    query: Tensor
+
+    def tile(self, part: slice, room: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+        """Return the products of the queries and a part of the gallery, (A, B)."""
+        with _full_precision():
+            products = self.query @ self.gallery[part].T
+        tile = room[: products.numel()].reshape(products.shape)
+        torch.from_numpy(tile).copy_(products)
+        return tile
+
+
+@contextmanager
+def _full_precision() -> Iterator[None]:
+    """Multiply in float32 and nothing less, whatever the user chose for training."""
+    chosen = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(chosen)
