@@ -67,7 +67,7 @@ def test_metrics_with_intervals(built):
     table = table_of(page, "Metrics over 3 trials")
     headers = list(table.rows())
     assert headers[:2] == ["CMC, single-shot, rank-1 rank1", "CMC, single-shot, rank-5 rank5"]
-    assert len(headers) == 12
+    assert len(headers) == 16
     scores = built.store.where_scores(built.runs["hr"])
     values = [m.value for s in scores for m in s.metrics if (m.name, m.k) == ("minp@1", None)]
     cell = row_of(table, "mINP")[0]
