@@ -54,7 +54,7 @@ def _made(entry: ExternalView) -> str:
         "multi-query" if settings.get("multi_query") else "",
         f"re-ranked ({settings['rerank']})" if settings.get("rerank") else "",
         f"as {settings['as']}" if settings.get("as") else "",
-        _unless(settings.get("ties"), "pessimistic", "ties"),
+        _unless(settings.get("tie_rule"), "pessimistic", "ties"),
         _unless(settings.get("without_match"), "matched", "queries without a match"),
     ]
     return ", ".join(part for part in parts if part)

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from harness import __version__
-from harness.cli import compare, data, doctor, papers, plugins, run, runs, store
+from harness.cli import compare, data, doctor, evaluate, papers, plugins, run, runs, store
 from harness.cli.console import stderr
 from harness.errors import HarnessError, InternalError, Interrupted
 from harness.hookspecs import COMMAND_GROUP
@@ -50,6 +50,7 @@ def _root(
 
 
 app.command("run")(run.run)
+app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(compare.compare)
 app.add_typer(data.app, name="data")
 app.add_typer(plugins.app, name="plugins")

@@ -125,11 +125,12 @@ class TestRead:
         assert load_feature_file(mat(given)).query.pids.tolist() == [1, 2]
 
     def test_resolutions(self, npz):
-        """The down-sampling rate of each query is read where the file tells it."""
-        file = load_feature_file(npz(arrays(query_resolutions=np.array([2, 4]))))
+        """The down-sampling rate of each query is read where the file tells it; NaN is unknown."""
+        whole = load_feature_file(npz(arrays(query_resolutions=np.array([2, 4]))))
+        partly = load_feature_file(npz(arrays(query_resolutions=np.array([2, np.nan]))))
 
-        assert file.resolutions is not None
-        assert file.resolutions.tolist() == [2.0, 4.0]
+        assert whole.resolutions == (2, 4)
+        assert partly.resolutions == (2, None)
 
     @pytest.mark.parametrize("suffix", ["npz", "mat"])
     def test_multi_query(self, request, suffix):
@@ -228,8 +229,13 @@ class TestRefused:
             ),
             (
                 {"query_resolutions": np.array([2])},
-                "query_resolutions of f.npz is not one number for each of the 2 queries",
+                "query_resolutions of f.npz is not a whole number from 1 for each of the 2 queries",
                 "down-sampling rate",
+            ),
+            (
+                {"query_resolutions": np.array([2, 2.5])},
+                "query_resolutions of f.npz is not a whole number from 1",
+                "1 for full resolution",
             ),
             (
                 {"distances": np.zeros((2, 3))},

@@ -72,7 +72,7 @@ def test_newest_of_each_way(store):
     store.externals.add(external(sha256="1" * 64))
     newest = store.externals.add(external(sha256="2" * 64))
     settings = {"rule": "cuhk03", "distance": None, "rerank": "paper", "multi_query": True}
-    more = {"as": "torchreid", "ties": "expected", "without_match": "all"}
+    more = {"as": "torchreid", "tie_rule": "expected", "without_match": "all"}
     metrics = (MetricValue("cmc_single@1", 1, 0.25),)
     store.externals.add(
         external(settings=settings | more, headline="cmc_single@1", metrics=metrics)

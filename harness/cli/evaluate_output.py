@@ -1,0 +1,115 @@
+"""What `harness evaluate` prints for people: the numbers as tables, and what was counted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from harness.cli.console import stdout
+
+if TYPE_CHECKING:
+    from harness.evaluation.breakdown import Part
+    from harness.run.file_report import FileMetric, FileReport
+
+
+def print_report(report: FileReport, entry: tuple[str, str] | None) -> None:
+    """Print the numbers as tables, and what was counted.
+
+    Args:
+        report: The numbers.
+        entry: The data set and the name that they were stored under, or None.
+    """
+    stdout.print(_table(report))
+    if report.choices.tool is not None:
+        tool = report.choices.tool
+        printed = ", ".join(f"{label} {_shown(x)}" for label, x in report.printed.items())
+        stdout.print(f"{tool.title} would print: {printed}.", markup=False, highlight=False)
+        stdout.print(tool.words, markup=False, highlight=False)
+    for by, parts in report.breakdowns.items():
+        stdout.print(_parts_table(by, parts, report.choices.rule.headline))
+    for line in (_counts(report), *report.remarks, *_notes(report.metrics)):
+        stdout.print(line, markup=False, highlight=False)
+    if entry is not None:
+        stdout.print(
+            f"Stored for {entry[0]} as {entry[1]!r}: external and unverified, never ranked with "
+            "runs.",
+            markup=False,
+            highlight=False,
+        )
+
+
+def _table(report: FileReport) -> Table:
+    """Return the table of numbers; the CMC of other rules is in the JSON only."""
+    table = Table("metric", "definition", box=box.SIMPLE, title=_title(report))
+    table.add_column("%", justify="right")
+    table.add_column("95 % interval", justify="right")
+    for one in report.metrics:
+        if one.name.startswith("cmc_"):
+            continue
+        interval = report.intervals.get(one.name)
+        ends = (
+            ""
+            if interval is None or interval.low is None or interval.high is None
+            else f"{100 * interval.low:.1f} to {100 * interval.high:.1f}"
+        )
+        table.add_row(one.name, one.metric, _shown(one.outer), ends)
+    return table
+
+
+def _title(report: FileReport) -> str:
+    choices = report.choices
+    distance = f"{choices.distance} distance" if choices.distance else "its own distances"
+    reranked = f", re-ranked ({choices.rerank.key})" if choices.rerank else ""
+    pooled = ", multi-query" if choices.multi_query else ""
+    return f"{escape(report.path.name)}: rule {choices.rule.key}, {distance}{pooled}{reranked}"
+
+
+def _counts(report: FileReport) -> str:
+    price = report.price
+    referred = (
+        f"; {price.referred / price.compared:.2g} of the comparisons went to the reference distance"
+        if price
+        else ""
+    )
+    return (
+        f"{report.queries:,} queries, {report.queries_without_match:,} of them without a match; "
+        f"{report.gallery:,} gallery images, of which {report.junk:,} junk and "
+        f"{report.distractors:,} distractors; {100 * report.ties:.2g} % of the true matches tie; "
+        f"{report.seconds:.1f} s{referred}."
+    )
+
+
+def _notes(metrics: Sequence[FileMetric]) -> list[str]:
+    """Return why numbers are missing, each sentence once."""
+    shown = (one for one in metrics if one.note and not one.name.startswith("cmc_"))
+    return list(dict.fromkeys(f"{one.name}: {one.note}" for one in shown))
+
+
+def _parts_table(by: str, parts: Sequence[Part], headline: str) -> Table:
+    """Return a table of a breakdown."""
+    divides = {
+        "camera-pair": ("query_camera", "gallery_camera"),
+        "query-camera": ("query_camera",),
+        "resolution": ("r",),
+    }[by]
+    table = Table(*(name.replace("_", " ") for name in divides), box=box.SIMPLE, title=f"by {by}")
+    columns = ("queries", "without match", "rank1", "map_sum_precision", "minp")
+    for column in columns:
+        table.add_column(column, justify="right")
+    for part in parts:
+        values = part.as_json(headline)
+        table.add_row(
+            *("-" if values[name] is None else str(values[name]) for name in divides),
+            f"{part.queries:,}",
+            f"{part.queries_without_match:,}",
+            *(_shown(values["metrics"].get(name)) for name in columns[2:]),
+        )
+    return table
+
+
+def _shown(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}"
