@@ -232,11 +232,13 @@ def _is_junk(gallery: Gallery, block: Block, a: int, j: int) -> bool:
 @njit(cache=True, nogil=True)
 def _keep(block: Block, a: int, value: float, j: int) -> None:
     """Put an image among the nearest; make room first where all places are taken."""
-    if block.kept[a] < 0:
-        return
-    if block.kept[a] == block.near.shape[1]:
-        _make_room(block, a)
-        if block.kept[a] < 0 or value < block.floor[a]:
+    places = block.near.shape[1]
+    if block.kept[a] == places:
+        _drop_far(block, a)
+        if block.kept[a] == places:  # all of them may be: too many to tell apart here
+            block.kept[a] = -1
+            block.floor[a] = np.inf
+        if value < block.floor[a]:
             return
     block.near[a, block.kept[a]] = value
     block.near_index[a, block.kept[a]] = j
@@ -244,35 +246,36 @@ def _keep(block: Block, a: int, value: float, j: int) -> None:
 
 
 @njit(cache=True, nogil=True)
-def _make_room(block: Block, a: int) -> None:
-    """Drop what is certainly not among the nearest, and raise the floor; -1 where all may be."""
+def _drop_far(block: Block, a: int) -> None:
+    """Drop what is certainly not among the nearest, and raise the floor to that."""
     n = block.kept[a]
-    ordered = np.sort(block.near[a, :n])
-    block.floor[a] = ordered[n - TOP] - block.margin[a]
+    if n < TOP:
+        return
+    block.floor[a] = np.sort(block.near[a, :n])[n - TOP] - block.margin[a]
     kept = 0
     for w in range(n):
         if block.near[a, w] >= block.floor[a]:
             block.near[a, kept] = block.near[a, w]
             block.near_index[a, kept] = block.near_index[a, w]
             kept += 1
-    block.kept[a] = kept if kept < n else -1
-    if kept == n:
-        block.floor[a] = np.inf
+    block.kept[a] = kept
 
 
 @njit(cache=True, nogil=True)
 def close_rows(
-    gallery: Gallery, block: Block, nearer: Int, top: tuple[Int, Float], rows: tuple[int, int]
+    gallery: Gallery, block: Block, nearer: Int, near: tuple[Int, Float], rows: tuple[int, int]
 ) -> None:
-    """Turn the bins of some rows into counts, nearest match first, and order their nearest.
+    """Turn the bins of some rows into counts, nearest match first, and measure their nearest.
 
     Args:
         gallery: What is known of the gallery.
         block: The queries; `equal` is put in the order of `nearer`.
         nearer: (m,), where the negatives nearer than each match are written.
-        top: Index and distance of the nearest, (A, TOP) each, where they are written.
+        near: Gallery index and distance of what may be among the nearest, (A, W) each, where they
+            are written in no order.
         rows: The first row, and the one after the last.
     """
+    index, distance = near
     for a in range(rows[0], rows[1]):
         first, last = block.start[a], block.start[a + 1]
         total = 0
@@ -283,28 +286,8 @@ def close_rows(
         order = np.argsort(keys)
         nearer[first:last] = nearer[first:last][order]
         block.equal[first:last] = block.equal[first:last][order]
-        if block.kept[a] >= 0:
-            _order_nearest(gallery, block, a, top)
-
-
-@njit(cache=True, nogil=True)
-def _order_nearest(gallery: Gallery, block: Block, a: int, top: tuple[Int, Float]) -> None:
-    """Order the kept images of a row by reference distance, equal ones by index."""
-    index, distance = top
-    for w in range(block.kept[a]):
-        j, value = block.near_index[a, w], -block.near[a, w]
-        if not block.exact:
-            value = _distance(gallery, block, a, j)
-        place = index.shape[1]
-        while place > 0 and (
-            index[a, place - 1] < 0
-            or value < distance[a, place - 1]
-            or (value == distance[a, place - 1] and j < index[a, place - 1])
-        ):
-            place -= 1
-            if place + 1 < index.shape[1]:
-                index[a, place + 1] = index[a, place]
-                distance[a, place + 1] = distance[a, place]
-        if place < index.shape[1]:
-            index[a, place] = j
-            distance[a, place] = value
+        _drop_far(block, a)
+        for w in range(block.kept[a]):
+            j = block.near_index[a, w]
+            index[a, w] = j
+            distance[a, w] = -block.near[a, w] if block.exact else _distance(gallery, block, a, j)

@@ -22,6 +22,8 @@ Int = npt.NDArray[np.int64]
 SINGLE_RANKS = 20
 """Single-shot is kept for ranks 1 to this."""
 
+_NOBODY = np.iinfo(np.int64).max
+
 
 class Results:
     """The evidence of all queries, filled block by block."""
@@ -40,9 +42,15 @@ class Results:
     def close(self, gallery: Gallery, block: Block, queries: slice) -> None:
         """Take what was counted for a block."""
         span = slice(self._search.offsets[queries.start], self._search.offsets[queries.stop])
-        top = self._top_index[queries], self._top_distance[queries]
         rows = len(block.pids)
-        in_threads(partial(close_rows, gallery, block, self._nearer[span], top), rows)
+        near = np.full(block.near.shape, _NOBODY), np.full(block.near.shape, np.inf)
+        in_threads(partial(close_rows, gallery, block, self._nearer[span], near), rows)
+        index, distance = near
+        order = np.lexsort((index, distance))[:, :TOP]
+        index = np.take_along_axis(index, order, axis=1)
+        distance = np.take_along_axis(distance, order, axis=1)
+        self._top_index[queries] = np.where(index == _NOBODY, -1, index)
+        self._top_distance[queries] = np.where(index == _NOBODY, np.nan, distance)
         self._equal[span] = block.equal
         self.referred += int(block.referred.sum())
         if block.tally.size:

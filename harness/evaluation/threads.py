@@ -26,6 +26,7 @@ def in_threads(loop: Callable[[tuple[int, int]], object], rows: int) -> None:
     if threads == 1 or rows == 1:
         loop((0, rows))
         return
+    loop((0, 0))  # compiles it here: several threads at once may fail to
     size = -(-rows // (threads * _CHUNKS_PER_THREAD))
     ranges = [(at, min(at + size, rows)) for at in range(0, rows, size)]
     list(_pool(threads).map(loop, ranges))
