@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from harness.evaluation.inputs import PreparedSide
+from harness.evaluation.nearness import Fill
 from harness.evaluation.product import Product, ProductBlock
 from harness.types.method import Distance
 
@@ -65,13 +66,15 @@ class DeviceBlock(ProductBlock):
     gallery: Tensor
     query: Tensor
 
-    def tile(self, part: slice, room: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
-        """Return the products of the queries and a part of the gallery, (A, B)."""
+    def fill(self, part: slice) -> Fill:
+        """Multiply on the device, whole, and return what copies rows from there."""
         with _full_precision():
             products = self.query @ self.gallery[part].T
-        tile = room[: products.numel()].reshape(products.shape)
-        torch.from_numpy(tile).copy_(products)
-        return tile
+
+        def fill(tile: npt.NDArray[np.floating], rows: tuple[int, int]) -> None:
+            torch.from_numpy(tile[slice(*rows)]).copy_(products[slice(*rows)])
+
+        return fill
 
 
 @contextmanager

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +17,7 @@ from harness.errors import DataError, UsageError
 from harness.evaluation.counting import count_tile
 from harness.evaluation.inputs import Labels
 from harness.evaluation.matches import Search, find_matches
-from harness.evaluation.nearness import Nearness, Opened
+from harness.evaluation.nearness import Fill, Nearness, Opened
 from harness.evaluation.results import Results
 from harness.evaluation.rows import DistanceRows
 from harness.evaluation.tables import (
@@ -30,7 +29,7 @@ from harness.evaluation.tables import (
     Gallery,
     Tile,
 )
-from harness.evaluation.threads import in_threads
+from harness.evaluation.threads import in_threads, one_thread_each
 from harness.types import Evidence
 
 Int = npt.NDArray[np.int64]
@@ -110,7 +109,8 @@ def run(nearness: Nearness, exact: DistanceRows, task: Task) -> Ranked:
     for queries in _blocks(nearness, search, task):
         opened = nearness.open(queries)
         block = _open_block(nearness, opened, search, task, queries)
-        _count(nearness, opened, gallery, block)
+        with one_thread_each():
+            _count(nearness, opened, gallery, block)
         results.close(gallery, block, queries)
         for a in np.flatnonzero(block.kept < 0):
             query = queries.start + int(a)
@@ -209,5 +209,13 @@ def _count(nearness: Nearness, opened: Opened, gallery: Gallery, block: Block) -
     size, queries = len(gallery.pids), len(block.pids)
     room = np.empty(queries * nearness.width, dtype=nearness.dtype)
     for begin in range(0, size, nearness.width):
-        values = opened.tile(slice(begin, min(begin + nearness.width, size)), room)
-        in_threads(partial(count_tile, Tile(values, begin), gallery, block), queries)
+        part = slice(begin, min(begin + nearness.width, size))
+        columns = part.stop - begin
+        tile = Tile(room[: queries * columns].reshape(queries, columns), begin)
+        fill = opened.fill(part)
+
+        def count(rows: tuple[int, int], tile: Tile = tile, fill: Fill = fill) -> None:
+            fill(tile.values, rows)
+            count_tile(tile, gallery, block, rows)
+
+        in_threads(count, queries)

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import DataError
+from harness.evaluation.nearness import Fill
 from harness.evaluation.rows import DistanceRows
 
 Int = npt.NDArray[np.int64]
@@ -69,12 +70,13 @@ class GivenBlock:
     fine_margin: Float
     reference: Float
 
-    def tile(self, part: slice, room: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
-        """Return a copy of the distances to a part of the gallery, which may be written to."""
-        rows = self.rows[:, part]
-        tile = room[: rows.size].reshape(rows.shape)
-        tile[:] = rows
-        return tile
+    def fill(self, part: slice) -> Fill:
+        """Return what copies the distances to a part of the gallery."""
+
+        def fill(tile: npt.NDArray[np.floating], rows: tuple[int, int]) -> None:
+            tile[slice(*rows)] = self.rows[slice(*rows), part]
+
+        return fill
 
     def matches(self, start: Int, match: Int) -> npt.NDArray[np.floating]:
         """Return the nearness of each query and each of its matches, (m,)."""

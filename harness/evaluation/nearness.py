@@ -6,6 +6,7 @@ d dimensions.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,6 +14,10 @@ import numpy.typing as npt
 
 Int = npt.NDArray[np.int64]
 Float = npt.NDArray[np.float64]
+
+
+Fill = Callable[[npt.NDArray[np.floating], tuple[int, int]], None]
+"""Writes some rows of a tile, (A, B): from the first row to the one before the last."""
 
 
 class Opened(Protocol):
@@ -39,8 +44,8 @@ class Opened(Protocol):
         """Of each query, (A,)."""
         ...
 
-    def tile(self, part: slice, room: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
-        """Return what scale and bias make a nearness, (A, B), in the room given."""
+    def fill(self, part: slice) -> Fill:
+        """Return what writes the tile of a part of the gallery, to be made nearness."""
         ...
 
     def matches(self, start: Int, match: Int) -> npt.NDArray[np.floating]:

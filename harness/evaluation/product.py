@@ -38,6 +38,7 @@ import numpy.typing as npt
 from numba import njit
 
 from harness.evaluation.inputs import PreparedSide
+from harness.evaluation.nearness import Fill
 from harness.evaluation.threads import in_threads
 from harness.types.method import Distance
 
@@ -149,16 +150,14 @@ class ProductBlock:
     margin: Float
     fine_margin: Float
 
-    def tile(self, part: slice, room: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
-        """Return the products of the queries and a part of the gallery, (A, B).
+    def fill(self, part: slice) -> Fill:
+        """Return what multiplies the queries and a part of the gallery."""
+        gallery = self.product.part(part).T
 
-        Args:
-            part: Of the gallery.
-            room: At least A x B numbers, flat, to write to.
-        """
-        gallery = self.product.part(part)
-        shape = len(self.features), len(gallery)
-        return np.dot(self.features, gallery.T, out=room[: shape[0] * shape[1]].reshape(shape))
+        def fill(tile: npt.NDArray[np.floating], rows: tuple[int, int]) -> None:
+            np.dot(self.features[slice(*rows)], gallery, out=tile[slice(*rows)])
+
+        return fill
 
     def matches(self, start: Int, match: Int) -> Float32:
         """Return the nearness of each query and each of its matches, (m,).

@@ -6,11 +6,13 @@ time and never the result.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache
 
 import numba
+from threadpoolctl import ThreadpoolController
 
 _CHUNKS_PER_THREAD = 4  # rows differ in work
 
@@ -30,6 +32,21 @@ def in_threads(loop: Callable[[tuple[int, int]], object], rows: int) -> None:
     size = -(-rows // (threads * _CHUNKS_PER_THREAD))
     ranges = [(at, min(at + size, rows)) for at in range(0, rows, size)]
     list(_pool(threads).map(loop, ranges))
+
+
+@contextmanager
+def one_thread_each() -> Iterator[None]:
+    """Let the linear algebra of each of our threads run on that thread alone.
+
+    Its own threads would wait for their next work by spinning, on the cores that count meanwhile.
+    """
+    with _libraries().limit(limits=1, user_api="blas"):
+        yield
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    return ThreadpoolController()
 
 
 @cache
