@@ -114,8 +114,8 @@ def _nearness(block: ProductBlock, product: Product) -> Float32:
     """Return the nearness of some images to all, (A, N): larger is nearer."""
     rows, size = len(block.features), len(product.scale)
     nearness = np.empty((rows, size), dtype=np.float32)
-    room = np.empty(rows * _TILE, dtype=np.float32)
     for start in range(0, size, _TILE):
         part = slice(start, min(start + _TILE, size))
-        nearness[:, part] = block.tile(part, room) * product.scale[part] - product.bias[part]
+        products = block.features @ product.part(part).T
+        nearness[:, part] = products * product.scale[part] - product.bias[part]
     return nearness
