@@ -103,9 +103,12 @@ def close_single_shot(
         before = np.zeros(people + 1)
         p = np.empty((n, people))
         always = np.empty(n, dtype=np.int64)
+        totals = np.empty(n)
         for i in range(n - 1, -1, -1):
             before += tally[start[a] + a + i + 1]
             for g in range(people):
                 p[i, g] = before[g] / images[g] if before[g] else 0.0
             always[i] = int(before[people])
-        cmc[a], reciprocal[a] = expected_single_shot(p, always, cmc.shape[1])
+            totals[i] = before.sum()
+        order = np.argsort(totals)  # whoever has as many before it has the same: a sum of one order
+        cmc[a], reciprocal[a] = expected_single_shot(p[order], always[order], cmc.shape[1])
