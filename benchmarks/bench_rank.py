@@ -7,7 +7,8 @@ is of neighbours in one run. `extra_info` holds, as medians over the rounds:
 - `ratio_to_product`: our seconds over those of the product;
 - `speedup_over_torchreid`: Torchreid's seconds over ours;
 - `peak_mb`: growth of a fresh process beyond the features;
-- `reference_share`: comparisons that the error bound sent to the reference distance.
+- `reference_share`: comparisons of an image with a true match that the error bound left in doubt,
+  for each pair of a query and a gallery image; above 1 where most matches are in doubt.
 
 Nothing here fails for being slow.
 """

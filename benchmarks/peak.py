@@ -2,13 +2,13 @@
 
 The growth is from what is resident once the features are made to the highest that the process is
 from then on, so it counts whatever the evaluation holds, in any library, and code that is first
-paged in. Linux only: it forgets the peak of making the features through /proc/self/clear_refs.
+paged in. Linux only: /proc/self/clear_refs forgets the peak of making the features, and the peak
+is read from /proc/self/status, since ru_maxrss begins at the size of the parent process.
 """
 
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -52,18 +52,18 @@ def peak_mb_on_device(scene: Scene) -> float:
 def main(scene: str, single_shot: Annotated[bool, typer.Option()] = False) -> None:
     """Rank a scene once and print its peak as JSON."""
     made = SCENES[scene]()
-    before = _resident()
-    Path("/proc/self/clear_refs").write_text("5")  # from here on, ru_maxrss is the peak
+    Path("/proc/self/clear_refs").write_text("5")
+    before = _peak()
     score(made, single_shot=single_shot)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    megabytes = {"features_mb": made.megabytes, "peak_mb": (peak - before) / 1e6}
+    megabytes = {"features_mb": made.megabytes, "peak_mb": (_peak() - before) / 1e6}
     typer.echo(json.dumps({name: round(value, 1) for name, value in megabytes.items()}))
 
 
-def _resident() -> int:
-    """Return what of this process is in memory now [bytes]."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * resource.getpagesize()
+def _peak() -> int:
+    """Return the most that was resident since it was last forgotten [bytes]."""
+    status = Path("/proc/self/status").read_text()
+    kilobytes = next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]
+    return 1024 * int(kilobytes)
 
 
 if __name__ == "__main__":
