@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from harness.evaluation.distance import reference_distances
+from harness.evaluation.exact import exact_distances
 from harness.evaluation.inputs import PreparedSide, Side, check_features, prepare
 from harness.types.method import Distance
 
@@ -77,9 +77,7 @@ class ExactRows:
         """Return the reference distances of some queries, (A, G)."""
         features = self._query.rows(queries)
         parts = [
-            reference_distances(
-                features, self._gallery.rows(slice(at, at + _BLOCK)), self._distance
-            )
+            exact_distances(features, self._gallery.rows(slice(at, at + _BLOCK)), self._distance)
             for at in range(0, self.shape[1], _BLOCK)
         ]
         return np.concatenate(parts, axis=1)

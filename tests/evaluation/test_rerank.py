@@ -16,10 +16,10 @@ from scipy import sparse
 
 from harness.errors import DataError, TrainingError, UnknownName, UsageError
 from harness.evaluation.distance import reference_distances
+from harness.evaluation.exact import exact_distances
 from harness.evaluation.inputs import Side, prepare
 from harness.evaluation.ranks import evaluate_distances
 from harness.evaluation.rerank.encoding import expanded
-from harness.evaluation.rerank.exact import exact_distances
 from harness.evaluation.rerank.neighbours import find_neighbours
 from harness.evaluation.rerank.reranked import Reranked
 from harness.evaluation.rerank.variants import VARIANTS, find_variant

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from harness.evaluation.exact import exact_distances
 from harness.evaluation.inputs import Labels, PreparedSide
 from harness.evaluation.product import Product, ProductBlock
-from harness.evaluation.rerank.exact import exact_distances
 from harness.types.method import Distance
 
 Int = npt.NDArray[np.int64]
