@@ -40,36 +40,36 @@ class DeviceProduct(Product):
         self, query: PreparedSide, gallery: PreparedSide, distance: Distance, features: Tensor
     ) -> None:
         super().__init__(query, gallery, distance)
-        self.tensor = features.detach().float()
-        if self._features is not gallery.features:  # scaled, since its lengths are extraordinary
-            self.tensor = torch.from_numpy(self._features).to(features.device)
+        self._tensor = features.detach()
+        self._factor = torch.from_numpy(self.gallery.factor)[:, None].to(features.device)
+        self._shift = torch.from_numpy(self.gallery.shift).to(features.device)
 
     def open(self, queries: slice) -> DeviceBlock:
         """Return some queries, ready to be multiplied."""
         block = super().open(queries)
-        features = torch.from_numpy(block.features).to(self.tensor.device)
+        features = torch.from_numpy(block.features).to(self._tensor.device)
         return DeviceBlock(
-            self,
-            block.reference,
-            block.features,
-            block.margin,
-            block.fine_margin,
-            self.tensor,
-            features,
+            self, block.reference, block.features, block.margin, block.fine_margin, features
         )
+
+    def multiply(self, features: Tensor, part: slice) -> Tensor:
+        """Return the products of some queries, (A, d), and a part of the gallery, (A, B)."""
+        wide = self._tensor[part].double()
+        centred = (wide * self._factor[part] - self._shift).float()
+        with _full_precision():
+            return features @ centred.T
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceBlock(ProductBlock):
-    """Some queries on the device, (A, d), and the gallery, (G, d)."""
+    """Some queries, also on the device, (A, d)."""
 
-    gallery: Tensor
-    query: Tensor
+    on_device: Tensor
 
     def fill(self, part: slice) -> Fill:
         """Multiply on the device, whole, and return what copies rows from there."""
-        with _full_precision():
-            products = self.query @ self.gallery[part].T
+        assert isinstance(self.product, DeviceProduct)
+        products = self.product.multiply(self.on_device, part)
 
         def fill(tile: npt.NDArray[np.floating], rows: tuple[int, int]) -> None:
             torch.from_numpy(tile[slice(*rows)]).copy_(products[slice(*rows)])

@@ -1,28 +1,33 @@
 """Nearness by a float32 product, with the margin inside which it decides nothing.
 
-The nearness of a query u and a gallery feature v is, in exact arithmetic,
+Let u and v be a query and a gallery feature as the reference distance takes them: as they are for
+`euclidean`, of unit length for `cosine`, whose reference is |u - v|^2 / 2. Both grow with |u - v|,
+so neither changes its order when one vector c is taken from all features, nor when all of them are
+multiplied by a power of two w. Features of a network often point nearly all one way; what is left
+of them without their mean c is a hundredth, and so is the error of its product. With
 
-    cosine:     s = u.v / (|u| |v|)     = 1 - distance
-    euclidean:  s = u.v - |v|^2 / 2     = (|u|^2 - distance^2) / 2
+    u' = w (u - c),   v' = w (v - c),   s = u'.v' - |v'|^2 / 2 = (|u'|^2 - |u' - v'|^2) / 2
 
-so that a larger s is a smaller distance. It is computed with d dimensions in float32, unit roundoff
-e = 2^-24, and where that leaves doubt in float64, e = 2^-53; g = d e / (1 - d e).
+a larger s is a smaller distance. It is computed with d dimensions in float32, unit roundoff
+e = 2^-24. Let g = d e / (1 - d e), U = |u'|, V the largest |v'|, and L the largest of w |u|, w |v|.
 
 1. A sum of d products, in whatever order and with or without fused multiply-adds, is off by at most
-   g sum |u_i v_i| <= g |u| |v| (Higham, Accuracy and Stability, 2nd ed., eq. 3.5 and section 3.1,
-   with Cauchy-Schwarz). Rounding u, v, the scale, the bias and the result adds at most 8 e of the
-   same product, and products that underflow at most d 2^-80.
-2. So s is off by at most E = 1.01 (g + 8 e) P + d 2^-80, where P bounds the sizes of what is added:
-   1 for cosine, |u| V + V^2 / 2 for euclidean with V the longest gallery feature. The 1.01 covers
-   products of the small terms.
-3. The reference distance is itself rounded to float32: two of them are in the order of the exact
-   ones where those differ by more than 2 r D, D a bound of the distance and
-   r = 2^-24 + (d + 8) 2^-52. In terms of s that is at most R = 8 r for cosine (D = 2), and
-   2 r (|u| + V)^2 for euclidean.
+   g sum |u'_i v'_i| <= g |u'| |v'| (Higham, Accuracy and Stability, 2nd ed., eq. 3.5 and section
+   3.1, with Cauchy-Schwarz). Rounding u', v', the bias and the result to float32 adds at most 8 e
+   of the sizes that are added, computing u' and v' in float64 before that at most
+   8 2^-52 L (U + V), and products that underflow at most d 2^-80. So s is off by at most
+
+       E = 1.01 (g + 8 e) (U V + V^2 / 2) + 8 2^-52 L (U + V) + d 2^-80,
+
+   where the 1.01 covers products of the small terms.
+2. The reference distance is itself computed in float64 and rounded to float32, together relatively
+   right to r = 2^-24 + (d + 8) 2^-52: two of them are in the order of the exact ones where those
+   differ by more than r times their sum. In terms of s that is at most R = 2 r (U + V)^2.
 
 Two values of s that differ by more than the margin 2 E + 2 R are therefore in the order of the
-reference distances. Where lengths are far from 1 a scaled copy of the features is multiplied in
-float32 (for euclidean by a power of two, which is exact), so that nothing overflows.
+reference distances. What that leaves in doubt is looked at again by s = u.v - |v|^2 / 2 in float64,
+e = 2^-53, with 2.02 (g + 8 e) (|u| |v| + |v|^2 / 2) in the place of E: twice, since the length of
+a cosine feature is one only to the last bits.
 
 Axes: A queries of a block, B gallery images of a tile, G gallery images, m matches, d dimensions.
 """
@@ -31,7 +36,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -46,7 +51,21 @@ Int = npt.NDArray[np.int64]
 Float = npt.NDArray[np.float64]
 Float32 = npt.NDArray[np.float32]
 
-_MODEST = 2.0**40  # lengths within this factor of 1 are multiplied as they are
+_SAMPLE = 1024  # gallery features whose mean is c
+
+
+class Centred(NamedTuple):
+    """Features as they are multiplied: features * factor - shift.
+
+    Attributes:
+        features: (N, d), as given.
+        factor: (N,), w over the length by which the feature is divided.
+        shift: (d,), w c.
+    """
+
+    features: npt.NDArray[Any]
+    factor: Float
+    shift: Float
 
 
 class Product:
@@ -62,7 +81,7 @@ class Product:
         features: Of the gallery, (G, d), what the reference divides them by, (G,), and half
             the squared lengths where the distance is Euclidean, else 0, (G,).
         cosine: Whether the reference distance is the cosine one.
-        scale: (G,), a product is multiplied by this...
+        scale: (G,), a product is multiplied by this, 1...
         bias: (G,), ...and lessened by this to be a nearness.
     """
 
@@ -72,72 +91,67 @@ class Product:
 
     def __init__(self, query: PreparedSide, gallery: PreparedSide, distance: Distance) -> None:
         self._query, self.cosine = query, distance == "cosine"
-        self._features = gallery.features
-        self._unit = 1.0  # by which features are multiplied
-        longest, shortest = float(gallery.lengths.max()), float(gallery.lengths.min())
-        self._longest = longest
-        ones = np.ones(len(gallery.lengths))
-        scale = 1 / gallery.lengths if self.cosine else ones
-        if self.cosine and not 1 / _MODEST <= shortest <= longest <= _MODEST:
-            self._features = (gallery.features / gallery.lengths[:, None]).astype(np.float32)
-            scale = ones
-        longest = max(longest, query.lengths.max())
-        if not self.cosine and longest and not 1 / _MODEST <= longest <= _MODEST:
-            self._unit = 2.0 ** -np.floor(np.log2(longest))
-            self._features = (gallery.features * self._unit).astype(np.float32)
-        half = 0 * ones if self.cosine else gallery.lengths**2 / 2
+        size, self._dimensions = gallery.features.shape
+        sample = np.linspace(0, size - 1, min(size, _SAMPLE)).astype(np.int64)
+        centre = gallery.rows(sample).mean(axis=0)
+        u = _lengths(Centred(query.features, 1 / query.scale, centre))
+        v = _lengths(Centred(gallery.features, 1 / gallery.scale, centre))
+        longest = max(u.max(), v.max())
+        self.unit = float(2.0 ** -np.floor(np.log2(longest))) if longest > 0 else 1.0  # w
+        self.gallery = Centred(gallery.features, self.unit / gallery.scale, centre * self.unit)
+        self._centred_lengths, self._longest_centred = u, v.max()
+        self._longest = (gallery.lengths / gallery.scale).max()
+        half = np.zeros(size) if self.cosine else gallery.lengths**2 / 2
         self.features: tuple[npt.NDArray[Any], Float, Float] = (
             gallery.features,
             gallery.scale,
             half,
         )
-        self.scale = scale.astype(np.float32)
-        self.bias = (half * self._unit**2).astype(np.float32)
+        self.scale = np.ones(size, dtype=np.float32)
+        self.bias = ((v * self.unit) ** 2 / 2).astype(np.float32)
 
     @property
     def bytes_per_query(self) -> int:
         """Working memory for one query: a row of a tile, and its features twice."""
-        return 4 * self.width + 12 * int(self._features.shape[1])
+        return 4 * self.width + 12 * int(self._dimensions)
 
     def open(self, queries: slice) -> ProductBlock:
         """Return some queries, ready to be multiplied."""
         reference = self._query.rows(queries)
-        features = (reference * self._unit).astype(np.float32)
-        return ProductBlock(
-            product=self,
-            reference=reference,
-            features=features,
-            margin=self._margin(queries, e=2.0**-24) * self._unit**2,
-            fine_margin=self._margin(queries, e=2.0**-53),
-        )
+        features = reference * self.unit
+        features -= self.gallery.shift
+        margin, fine_margin = self._margins(queries)
+        return ProductBlock(self, reference, features.astype(np.float32), margin, fine_margin)
 
-    def _margin(self, queries: slice, e: float) -> Float:
-        """Return the difference of nearness beyond which the order is certain, (A,).
+    def _margins(self, queries: slice) -> tuple[Float, Float]:
+        """Return the differences of nearness beyond which the order is certain, (A,) each.
 
-        Args:
-            queries: The queries.
-            e: Unit roundoff of the product.
+        Of the float32 product of centred features, and of the float64 product of features.
         """
-        d = self._features.shape[1]
-        g = d * e / (1 - d * e)
+        d, w = self._dimensions, self.unit
         r = 2.0**-24 + (d + 8) * 2.0**-52
-        u, longest = self._query.lengths[queries], self._longest
-        if self.cosine:
-            size, rounding = np.ones(len(u)), np.full(len(u), 8 * r)
-        else:
-            size, rounding = u * longest + longest**2 / 2, 2 * r * (u + longest) ** 2
-        return np.asarray(2 * (1.01 * (g + 8 * e) * size + d * 2.0**-80) + 2 * rounding)
+        U, V = self._centred_lengths[queries], self._longest_centred
+        u, v = self._query.lengths[queries] / self._query.scale[queries], self._longest
+        R = 2 * r * (U + V) ** 2
+        E = 1.01 * _relative_error(d, 2.0**-24) * (U * V + V**2 / 2)
+        E += 8 * 2.0**-52 * np.maximum(u, v) * (U + V)
+        fine = 2.02 * _relative_error(d, 2.0**-53) * (u * v + v**2 / 2)
+        return 2 * (E + R) * w**2 + 2 * d * 2.0**-80, np.asarray(2 * (fine + R))
 
-    def part(self, part: slice) -> npt.NDArray[np.floating]:
+    def part(self, part: slice) -> Float32:
         """Return the features of a part of the gallery as they are multiplied, (B, d)."""
-        return self._features[part].astype(np.float32, copy=False)
+        features = self.gallery.features[part]
+        centred = np.empty(features.shape, dtype=np.float32)
+        source = self.gallery._replace(features=features, factor=self.gallery.factor[part])
+        in_threads(partial(_centre, source, centred), len(features))
+        return centred
 
     def matches(self, features: Float32, start: Int, match: Int) -> Float32:
         """Return the nearness of queries and each of their matches, (m,)."""
         products = np.empty(len(match), dtype=np.float32)
-        loop = partial(_multiply_matches, features, self._features, start, match, products)
+        loop = partial(_multiply_matches, features, self.gallery, start, match, products)
         in_threads(loop, len(features))
-        return products * self.scale[match] - self.bias[match]
+        return products - self.bias[match]
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,13 +183,44 @@ class ProductBlock:
         return self.product.matches(self.features, start, match)
 
 
+def _relative_error(d: int, e: float) -> float:
+    """Return g + 8 e."""
+    return d * e / (1 - d * e) + 8 * e
+
+
+def _lengths(side: Centred) -> Float:
+    """Return the lengths of centred features, (N,)."""
+    squared = np.empty(len(side.features))
+    in_threads(partial(_square_lengths, side, squared), len(side.features))
+    return np.sqrt(squared)
+
+
+@njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
+def _square_lengths(side: Centred, squared: Float, rows: tuple[int, int]) -> None:
+    """Write the squared lengths of some centred features, (N,)."""
+    for n in range(rows[0], rows[1]):
+        row, factor, total = side.features[n], side.factor[n], 0.0
+        for i in range(len(row)):
+            total += (row[i] * factor - side.shift[i]) ** 2
+        squared[n] = total
+
+
+@njit(cache=True, nogil=True)
+def _centre(side: Centred, centred: Float32, rows: tuple[int, int]) -> None:
+    """Write some centred features, (N, d)."""
+    for n in range(rows[0], rows[1]):
+        row, factor = side.features[n], side.factor[n]
+        for i in range(len(row)):
+            centred[n, i] = row[i] * factor - side.shift[i]
+
+
 @njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
 def _multiply_matches(
-    query: npt.NDArray[np.float32],
-    features: npt.NDArray[np.floating],
+    query: Float32,
+    gallery: Centred,
     start: Int,
     match: Int,
-    products: npt.NDArray[np.floating],
+    products: Float32,
     rows: tuple[int, int],
 ) -> None:
     """Write the product of each query of some rows and each of its matches, (m,).
@@ -183,9 +228,9 @@ def _multiply_matches(
     Summed in any order: the margin covers it.
     """
     for a in range(rows[0], rows[1]):
-        for i in range(start[a], start[a + 1]):
+        for m in range(start[a], start[a + 1]):
+            row, factor = gallery.features[match[m]], gallery.factor[match[m]]
             total = np.float32(0)
-            row = features[match[i]]
-            for d in range(len(row)):
-                total += query[a, d] * np.float32(row[d])
-            products[i] = total
+            for i in range(len(row)):
+                total += query[a, i] * np.float32(row[i] * factor - gallery.shift[i])
+            products[m] = total
