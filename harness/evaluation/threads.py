@@ -14,7 +14,7 @@ from functools import cache
 import numba
 from threadpoolctl import ThreadpoolController
 
-_CHUNKS_PER_THREAD = 4  # rows differ in work
+_CHUNKS_PER_THREAD = 1  # more would pack the gallery again for each
 
 
 def in_threads(loop: Callable[[tuple[int, int]], object], rows: int) -> None:
