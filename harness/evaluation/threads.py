@@ -14,8 +14,6 @@ from functools import cache
 import numba
 from threadpoolctl import ThreadpoolController
 
-_CHUNKS_PER_THREAD = 1  # more would pack the gallery again for each
-
 
 def in_threads(loop: Callable[[tuple[int, int]], object], rows: int) -> None:
     """Call a loop with (first row, one after the last) until all rows are done.
@@ -29,7 +27,7 @@ def in_threads(loop: Callable[[tuple[int, int]], object], rows: int) -> None:
         loop((0, rows))
         return
     loop((0, 0))  # compiles it here: several threads at once may fail to
-    size = -(-rows // (threads * _CHUNKS_PER_THREAD))
+    size = -(-rows // threads)  # one piece each: a product packs the gallery again for every piece
     ranges = [(at, min(at + size, rows)) for at in range(0, rows, size)]
     list(_pool(threads).map(loop, ranges))
 
