@@ -93,12 +93,12 @@ def test_rank_market_clustered(benchmark: BenchmarkFixture) -> None:
     record(benchmark, "market-clustered", scene)
 
 
-def test_rank_market_random(benchmark: BenchmarkFixture) -> None:
+def test_rank_random(benchmark: BenchmarkFixture) -> None:
     """The same with features that know nothing."""
     record(benchmark, "market-random", made("market-random"))
 
 
-def test_rank_market_real(benchmark: BenchmarkFixture) -> None:
+def test_rank_real(benchmark: BenchmarkFixture) -> None:
     """Features of 2,000 real images by real weights."""
     record(benchmark, "market-real", made("market-real"))
 

@@ -26,6 +26,7 @@ from harness.evaluation.tables import (
     TOP,
     Block,
     Gallery,
+    Room,
     Tile,
 )
 
@@ -33,16 +34,6 @@ Int = npt.NDArray[np.int64]
 Float = npt.NDArray[np.float64]
 
 _NO_CAMERA_AT_ALL = np.iinfo(np.int64).min
-
-
-@njit(cache=True, nogil=True)
-def reference_distance(u: Float, v: npt.NDArray[np.floating], length: float, cosine: bool) -> float:
-    """Return the reference distance of u, (d,), and of v / length, (d,): rounded to float32."""
-    squared = 0.0
-    for i in range(len(u)):
-        difference = u[i] - v[i] / length
-        squared += difference * difference
-    return float(np.float32(squared / 2 if cosine else np.sqrt(squared)))
 
 
 @njit(cache=True, nogil=True)
@@ -58,25 +49,22 @@ def count_tile(tile: Tile, gallery: Gallery, block: Block, rows: tuple[int, int]
     size = tile.values.shape[1]
     scale = gallery.scale[tile.begin : tile.begin + size]
     bias = gallery.bias[tile.begin : tile.begin + size]
-    candidates = np.empty(size, dtype=np.int64)
+    room = Room(
+        place=np.empty(size, dtype=np.int64),
+        nearness=np.empty(size, dtype=tile.values.dtype),
+        before=np.empty(size, dtype=np.int32),
+        not_beyond=np.empty(size, dtype=np.int32),
+    )
     for a in range(rows[0], rows[1]):
-        _to_nearness(tile.values[a], scale, bias)
+        values = tile.values[a]
+        for c in range(size):
+            values[c] = values[c] * scale[c] - bias[c]
         first, last = block.start[a], block.start[a + 1]
         lowest = block.cut[first] - block.margin[a] if last > first else np.inf
-        found = _at_least(tile.values[a], min(lowest, block.floor[a]), candidates)
-        _keep_nearest(tile, candidates[:found], gallery, block, a)
+        found = _at_least(values, min(lowest, block.floor[a]), room.place)
+        _keep_nearest(tile, room.place[:found], gallery, block, a)
         if last > first:
-            _count_negatives(tile, candidates[:found], gallery, block, a)
-
-
-@njit(cache=True, nogil=True)
-def _to_nearness(
-    values: npt.NDArray[np.floating],
-    scale: npt.NDArray[np.float32],
-    bias: npt.NDArray[np.float32],
-) -> None:
-    for c in range(len(values)):
-        values[c] = values[c] * scale[c] - bias[c]
+            _count_negatives(tile, found, room, gallery, block, a)
 
 
 @njit(cache=True, nogil=True)
@@ -90,73 +78,90 @@ def _at_least(values: npt.NDArray[np.floating], bound: float, found: Int) -> int
 
 
 @njit(cache=True, nogil=True)
-def _count_negatives(tile: Tile, candidates: Int, gallery: Gallery, block: Block, a: int) -> None:
-    """Count the negatives among some images before the matches that they are nearer than.
-
-    Arrays have names of their own in the loop: reaching into a tuple there costs more than the
-    work. The images in doubt are put first among the candidates and looked at again at the end.
-    """
-    values, cut, bins, tally = tile.values[a], block.cut, block.bins, block.tally
-    pids, camids, column = gallery.pids, gallery.camids, gallery.column
-    pid, margin, begin = block.pids[a], block.margin[a], tile.begin
-    junk_camera = block.camids[a] if block.junk == SAME_CAMERA else _NO_CAMERA_AT_ALL
-    first, last = block.start[a], block.start[a + 1]
+def _count_negatives(
+    tile: Tile, found: int, room: Room, gallery: Gallery, block: Block, a: int
+) -> None:
+    """Count the negatives among the candidates before the matches that they are nearer than."""
+    place, bins, tally, column = room.place, block.bins, block.tally, gallery.column
+    first = block.start[a]
+    negatives = _sieve(tile, found, room, gallery, block, a)
+    _compare_with_cuts(room, negatives, block.cut[first : block.start[a + 1]], block.margin[a])
     doubtful = 0
-    for k in range(len(candidates)):
-        c = candidates[k]
-        j = begin + c
-        if pids[j] == pid or pids[j] < 0 or camids[j] == junk_camera:
-            continue
-        before = _first_not_below(cut, first, last, values[c] - margin)
+    for k in range(negatives):
         # Each earlier query has one bin more than matches, so bin k of this one is a + first + k.
-        bins[a + before] += 1
+        before = a + first + room.before[k]
+        bins[before] += 1
         if tally.size:
-            tally[a + before, column[j]] += 1
-        if before < last and cut[before] <= values[c] + margin:
-            candidates[doubtful] = c
+            tally[before, column[tile.begin + place[k]]] += 1
+        if room.not_beyond[k] > room.before[k]:
+            place[doubtful] = place[k]
+            room.before[doubtful] = room.before[k]
+            room.not_beyond[doubtful] = room.not_beyond[k]
             doubtful += 1
     if block.exact:
-        _count_ties(tile, candidates[:doubtful], gallery, block, a)
+        _count_ties(tile, room, doubtful, gallery, block, a)
     else:
-        _look_again(tile, candidates[:doubtful], gallery, block, a)
+        _look_again(tile, room, doubtful, gallery, block, a)
 
 
 @njit(cache=True, nogil=True)
-def _first_not_below(values: npt.NDArray[np.floating], first: int, last: int, bound: float) -> int:
-    """Return the first place from first to last whose value is not below a bound; they ascend."""
-    while first < last:
-        middle = (first + last) // 2
-        if values[middle] < bound:
-            first = middle + 1
-        else:
-            last = middle
-    return first
+def _sieve(tile: Tile, found: int, room: Room, gallery: Gallery, block: Block, a: int) -> int:
+    """Leave the negatives among the candidates, with their nearness, and return how many."""
+    values, place, nearness = tile.values[a], room.place, room.nearness
+    pids, camids = gallery.pids, gallery.camids
+    pid, begin = block.pids[a], tile.begin
+    junk_camera = block.camids[a] if block.junk == SAME_CAMERA else _NO_CAMERA_AT_ALL
+    n = 0
+    for k in range(found):
+        c = place[k]
+        j = begin + c
+        place[n] = c
+        nearness[n] = values[c]
+        n += (pids[j] != pid) & (pids[j] >= 0) & (camids[j] != junk_camera)
+    return n
 
 
 @njit(cache=True, nogil=True)
-def _count_ties(tile: Tile, tied: Int, gallery: Gallery, block: Block, a: int) -> None:
+def _compare_with_cuts(
+    room: Room, n: int, cuts: npt.NDArray[np.floating], margin: np.floating
+) -> None:
+    """Write for n negatives how many matches are certainly, and how many perhaps, not nearer.
+
+    Match by match over all negatives, which the processor compares many at a time.
+    """
+    nearness, before, not_beyond = room.nearness[:n], room.before[:n], room.not_beyond[:n]
+    before[:] = 0
+    not_beyond[:] = 0
+    for cut in cuts:
+        certain, possible = cut + margin, cut - margin
+        for k in range(n):
+            before[k] += nearness[k] > certain
+            not_beyond[k] += nearness[k] >= possible
+
+
+@njit(cache=True, nogil=True)
+def _count_ties(tile: Tile, room: Room, tied: int, gallery: Gallery, block: Block, a: int) -> None:
     """Count negatives at the distance of some matches, by an exact tile."""
-    first, last = block.start[a], block.start[a + 1]
-    for c in tied:
-        value = tile.values[a, c]
-        i = _first_not_below(block.cut, first, last, value)
-        while i < last and block.cut[i] == value:
-            _add_before_one(block, a, i, gallery.column[tile.begin + c], 0)
-            i += 1
+    first = block.start[a]
+    for k in range(tied):
+        column = gallery.column[tile.begin + room.place[k]]
+        for i in range(first + room.before[k], first + room.not_beyond[k]):
+            _add_before_one(block, a, i, column, 0)
 
 
 @njit(cache=True, nogil=True)
-def _look_again(tile: Tile, doubtful: Int, gallery: Gallery, block: Block, a: int) -> None:
+def _look_again(
+    tile: Tile, room: Room, doubtful: int, gallery: Gallery, block: Block, a: int
+) -> None:
     """Compare negatives with the matches within the margin: by a float64 product, else exactly."""
-    cut, fine, match = block.cut, block.fine, block.match
+    fine, match, first = block.fine, block.match, block.start[a]
     u, features, lengths, half = block.features[a], gallery.features, gallery.lengths, gallery.half
-    margin, fine_margin, last = block.margin[a], block.fine_margin[a], block.start[a + 1]
-    for c in doubtful:
-        value, j = tile.values[a, c], tile.begin + c
+    fine_margin = block.fine_margin[a]
+    for k in range(doubtful):
+        j = tile.begin + room.place[k]
         nearness = _dot(u, features[j]) / lengths[j] - half[j]
         distance = np.nan
-        i = _first_not_below(cut, block.start[a], last, value - margin)
-        while i < last and cut[i] <= value + margin:
+        for i in range(first + room.before[k], first + room.not_beyond[k]):
             if np.isnan(fine[i]):
                 fine[i] = _dot(u, features[match[i]]) / lengths[match[i]] - half[match[i]]
             order = int(nearness - fine[i] < -fine_margin) - int(nearness - fine[i] > fine_margin)
@@ -166,7 +171,6 @@ def _look_again(tile: Tile, doubtful: Int, gallery: Gallery, block: Block, a: in
             if order <= 0:
                 _add_before_one(block, a, i, gallery.column[j], order)
             block.referred[a] += 1
-            i += 1
 
 
 @njit(cache=True, nogil=True)
@@ -195,9 +199,12 @@ def _compare(distance: float, gallery: Gallery, block: Block, a: int, i: int) ->
 
 @njit(cache=True, nogil=True)
 def _distance(gallery: Gallery, block: Block, a: int, j: int) -> float:
-    u, v = block.features[a], gallery.features[j]
-    distance: float = reference_distance(u, v, gallery.lengths[j], block.cosine)
-    return distance
+    """Return the reference distance, as `harness.evaluation.distance` does."""
+    u, v, length, squared = block.features[a], gallery.features[j], gallery.lengths[j], 0.0
+    for i in range(len(u)):
+        difference = u[i] - v[i] / length
+        squared += difference * difference
+    return float(np.float32(squared / 2 if block.cosine else np.sqrt(squared)))
 
 
 @njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})

@@ -35,7 +35,7 @@ class Opened(Protocol):
         ...
 
     @property
-    def margin(self) -> Float:
+    def margin(self) -> npt.NDArray[np.floating]:
         """Of each query, (A,)."""
         ...
 

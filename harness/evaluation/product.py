@@ -13,11 +13,11 @@ e = 2^-24. Let g = d e / (1 - d e), U = |u'|, V the largest |v'|, and L the larg
 
 1. A sum of d products, in whatever order and with or without fused multiply-adds, is off by at most
    g sum |u'_i v'_i| <= g |u'| |v'| (Higham, Accuracy and Stability, 2nd ed., eq. 3.5 and section
-   3.1, with Cauchy-Schwarz). Rounding u', v', the bias and the result to float32 adds at most 8 e
-   of the sizes that are added, computing u' and v' in float64 before that at most
-   8 2^-52 L (U + V), and products that underflow at most d 2^-80. So s is off by at most
+   3.1, with Cauchy-Schwarz). Rounding u', v', the bias, the result and a bound drawn around it to
+   float32 adds at most 10 e of the sizes that are added, computing u' and v' in float64 before that
+   at most 8 2^-52 L (U + V), and products that underflow at most d 2^-80. So s is off by at most
 
-       E = 1.01 (g + 8 e) (U V + V^2 / 2) + 8 2^-52 L (U + V) + d 2^-80,
+       E = 1.01 (g U V + 10 e (U V + V^2 / 2)) + 8 2^-52 L (U + V) + d 2^-80,
 
    where the 1.01 covers products of the small terms.
 2. The reference distance is itself computed in float64 and rounded to float32, together relatively
@@ -26,8 +26,8 @@ e = 2^-24. Let g = d e / (1 - d e), U = |u'|, V the largest |v'|, and L the larg
 
 Two values of s that differ by more than the margin 2 E + 2 R are therefore in the order of the
 reference distances. What that leaves in doubt is looked at again by s = u.v - |v|^2 / 2 in float64,
-e = 2^-53, with 2.02 (g + 8 e) (|u| |v| + |v|^2 / 2) in the place of E: twice, since the length of
-a cosine feature is one only to the last bits.
+e = 2^-53, with 2.02 (g |u| |v| + 10 e (|u| |v| + |v|^2 / 2)) + 2 d e |v|^2 in the place of E: the
+lengths are themselves sums of d squares, and that of a cosine feature is one only up to them.
 
 Axes: A queries of a block, B gallery images of a tile, G gallery images, m matches, d dimensions.
 """
@@ -121,7 +121,9 @@ class Product:
         features = reference * self.unit
         features -= self.gallery.shift
         margin, fine_margin = self._margins(queries)
-        return ProductBlock(self, reference, features.astype(np.float32), margin, fine_margin)
+        return ProductBlock(
+            self, reference, features.astype(np.float32), margin.astype(np.float32), fine_margin
+        )
 
     def _margins(self, queries: slice) -> tuple[Float, Float]:
         """Return the differences of nearness beyond which the order is certain, (A,) each.
@@ -133,9 +135,9 @@ class Product:
         U, V = self._centred_lengths[queries], self._longest_centred
         u, v = self._query.lengths[queries] / self._query.scale[queries], self._longest
         R = 2 * r * (U + V) ** 2
-        E = 1.01 * _relative_error(d, 2.0**-24) * (U * V + V**2 / 2)
+        E = 1.01 * _error(d, 2.0**-24, U * V, V**2 / 2)
         E += 8 * 2.0**-52 * np.maximum(u, v) * (U + V)
-        fine = 2.02 * _relative_error(d, 2.0**-53) * (u * v + v**2 / 2)
+        fine = 2.02 * _error(d, 2.0**-53, u * v, v**2 / 2) + 2 * d * 2.0**-53 * v**2
         return 2 * (E + R) * w**2 + 2 * d * 2.0**-80, np.asarray(2 * (fine + R))
 
     def part(self, part: slice) -> Float32:
@@ -161,7 +163,7 @@ class ProductBlock:
     product: Product
     reference: Float
     features: Float32
-    margin: Float
+    margin: Float32
     fine_margin: Float
 
     def fill(self, part: slice) -> Fill:
@@ -183,9 +185,10 @@ class ProductBlock:
         return self.product.matches(self.features, start, match)
 
 
-def _relative_error(d: int, e: float) -> float:
-    """Return g + 8 e."""
-    return d * e / (1 - d * e) + 8 * e
+def _error(d: int, e: float, product: Float, bias: Float) -> Float:
+    """Return g product + 10 e (product + bias): what a nearness of these sizes is off by."""
+    g = d * e / (1 - d * e)
+    return g * product + 10 * e * (product + bias)
 
 
 def _lengths(side: Centred) -> Float:

@@ -30,6 +30,22 @@ class Tile(NamedTuple):
     begin: int
 
 
+class Room(NamedTuple):
+    """Where the loop over a row of a tile works, each (B,).
+
+    Attributes:
+        place: Columns of the candidates.
+        nearness: Of the negatives among them.
+        before: How many matches each is certainly nearer than.
+        not_beyond: How many matches it may be as near as, or nearer than.
+    """
+
+    place: Int
+    nearness: npt.NDArray[np.floating]
+    before: npt.NDArray[np.int32]
+    not_beyond: npt.NDArray[np.int32]
+
+
 class Gallery(NamedTuple):
     """What the loops know of every gallery image, each (G,); `features` is (G, d).
 
@@ -87,7 +103,7 @@ class Block(NamedTuple):
     junk: int
     cosine: bool
     exact: bool
-    margin: Float
+    margin: npt.NDArray[np.floating]
     fine_margin: Float
     start: Int
     match: Int
