@@ -71,8 +71,8 @@ class Ranked:
 
     Attributes:
         evidence: Of every query.
-        compared: Pairs of a query and a gallery image.
-        referred: Comparisons of a negative and a match that the product left in doubt.
+        compared: Comparisons of a negative and a match, over all queries.
+        referred: Those of them that the product left in doubt.
     """
 
     evidence: Evidence
@@ -93,7 +93,7 @@ def run(nearness: Nearness, exact: DistanceRows, task: Task) -> Ranked:
         UsageError: If one query needs more than the memory allowed.
     """
     search = find_matches(task.query, task.gallery, task.rule.junk)
-    _check_matches(search)
+    _check_matches(search, task.rule)
     features, lengths, half = nearness.features
     gallery = Gallery(
         features=features,
@@ -105,6 +105,7 @@ def run(nearness: Nearness, exact: DistanceRows, task: Task) -> Ranked:
         camids=task.gallery.camids,
         column=search.column,
     )
+    matches = np.diff(search.offsets)
     results = Results(search)
     for queries in _blocks(nearness, search, task):
         opened = nearness.open(queries)
@@ -118,7 +119,7 @@ def run(nearness: Nearness, exact: DistanceRows, task: Task) -> Ranked:
             results.settle(query, distances, _find_valid(task, query))
     return Ranked(
         evidence=results.evidence(),
-        compared=len(task.query.pids) * len(task.gallery.pids),
+        compared=int((matches * (search.valid - matches)).sum()),
         referred=results.referred,
     )
 
@@ -133,13 +134,17 @@ def _find_valid(task: Task, query: int) -> Int:
     return np.flatnonzero(~junk)
 
 
-def _check_matches(search: Search) -> None:
+def _check_matches(search: Search, rule: Rule) -> None:
     if not len(search.matches):
+        by_another = "" if rule.junk == "none" else " by another camera"
+        and_cameras = (
+            ""
+            if rule.junk == "none"
+            else ", and the cameras: a query is never matched with an image by its own"
+        )
         raise DataError(
-            f"None of the {len(search.valid)} queries has a match in the gallery from another "
-            "camera.",
-            "Check the cameras and identity lists of the protocol: a query is never matched "
-            "with an image by its own camera.",
+            f"None of the {len(search.valid)} queries has a match in the gallery{by_another}.",
+            f"Check that identities mean the same on both sides{and_cameras}.",
         )
 
 
@@ -155,8 +160,8 @@ def _blocks(nearness: Nearness, search: Search, task: Task) -> Iterator[slice]:
         of_query = of_query + places * 4 * (search.images_of.shape[1] + 1)
     if of_query.max() > task.max_memory:
         raise UsageError(
-            f"One query needs {of_query.max() / 2**20:.1f} MB of working memory, and "
-            f"{task.max_memory / 2**20:.1f} MB are allowed.",
+            f"One query needs {of_query.max() / 2**20:.3f} MB of working memory, and "
+            f"{task.max_memory / 2**20:.3f} MB are allowed.",
             f"Allow at least {np.ceil(of_query.max() / 2**20):.0f} MB.",
         )
     total = np.concatenate([[0], np.cumsum(of_query)])

@@ -56,8 +56,8 @@ class Price:
     """What ranking took.
 
     Attributes:
-        compared: Pairs of a query and a gallery image.
-        referred: Comparisons of a negative and a match that went to the reference distance.
+        compared: Comparisons of a negative and a match, over all queries.
+        referred: Those of them that the product left in doubt.
     """
 
     compared: int

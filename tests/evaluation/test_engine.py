@@ -86,7 +86,7 @@ def test_far_comparisons_are_not_referred():
     """What the product decides is not computed again."""
     query = side(np.eye(2), [1, 2], [1, 1])
     found = rank(query, side(np.eye(2), [1, 2], [2, 2]), distance="euclidean")
-    assert (found.compared, found.referred) == (4, 0)
+    assert (found.compared, found.referred) == (2, 0)  # a match and a negative each
 
 
 @given(seeds, distances, st.integers(-30, 30))
@@ -263,7 +263,9 @@ def test_threads_change_nothing(monkeypatch):
 def test_memory_too_small_for_one_query_is_refused():
     """A budget below the need of one query is told with the need."""
     query, gallery = random_scene(6, integers=False)
-    with pytest.raises(UsageError, match=r"One query needs 0\.0 MB .* 0\.0 MB are allowed") as told:
+    with pytest.raises(
+        UsageError, match=r"One query needs 0\.\d+ MB .* 0\.001 MB are allowed"
+    ) as told:
         evaluate(query, gallery, distance="euclidean", max_memory=1000)
     assert told.value.next_step == "Allow at least 1 MB."
 
