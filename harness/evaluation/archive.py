@@ -5,6 +5,7 @@ Nothing is ever unpickled, so a file cannot run code here.
 
 from __future__ import annotations
 
+import lzma
 import zipfile
 import zlib
 from collections.abc import Callable, Collection
@@ -15,13 +16,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import scipy.io
+import scipy.sparse
 from scipy.io.matlab import MatReadError
 
 from harness.errors import DataError
 
 Array = npt.NDArray[Any]
 
-_BROKEN_NPZ = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError)
+_BROKEN_NPZ = (
+    OSError,
+    ValueError,
+    EOFError,
+    RuntimeError,  # a password is needed, or a compression is not known
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+)
 _BROKEN_MAT = (OSError, ValueError, TypeError, LookupError, EOFError, zlib.error, MatReadError)
 
 
@@ -48,8 +58,8 @@ def load_archive(path: Path, wanted: Collection[str]) -> Archive:
         wanted: Names of arrays; others are not read.
 
     Raises:
-        DataError: If there is no such file, it is neither kind of archive, it is damaged, or an
-            array holds Python objects.
+        DataError: If there is no such file, it is neither kind of archive, it is damaged, it does
+            not fit into memory, or what was asked for is no array of plain values.
     """
     if not path.is_file():
         raise DataError(f"There is no file {path}.", "Check the path.")
@@ -61,10 +71,15 @@ def load_archive(path: Path, wanted: Collection[str]) -> Archive:
             else f"{path.name} has no suffix that says what it is.",
             "Give an .npz file of numpy.savez, or a .mat file of scipy.io.savemat.",
         )
-    archive = read(path, wanted)
+    try:
+        archive = read(path, wanted)
+    except MemoryError as error:
+        raise DataError(
+            f"{path.name} does not fit into memory: {_reason(error)}.",
+            "Write it again where that is not its true size; otherwise in half precision.",
+        ) from error
     for name, array in archive.arrays.items():
-        if array.dtype.hasobject:
-            raise _objects(path, name)
+        _check_array(path, name, array)
     return archive
 
 
@@ -113,6 +128,22 @@ _READERS: dict[str, Callable[[Path, Collection[str]], Archive]] = {
     ".npz": _read_npz,
     ".mat": _read_mat,
 }
+
+
+def _check_array(path: Path, name: str, found: object) -> None:
+    """Refuse what stands under the name of an array and is none of plain values."""
+    if scipy.sparse.issparse(found):
+        raise DataError(
+            f"{name!r} of {path.name} is a sparse matrix.",
+            f"Save it as a full one: `full({name})` in MATLAB, `.toarray()` in SciPy.",
+        )
+    if not isinstance(found, np.ndarray):
+        raise DataError(
+            f"{name!r} of {path.name} is no array of NumPy.",
+            "Write it again with numpy.savez.",
+        )
+    if found.dtype.hasobject:
+        raise _objects(path, name)
 
 
 def _objects(path: Path, name: str) -> DataError:

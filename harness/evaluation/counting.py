@@ -239,14 +239,13 @@ def _is_junk(gallery: Gallery, block: Block, a: int, j: int) -> bool:
 @njit(cache=True, nogil=True)
 def _keep(block: Block, a: int, value: float, j: int) -> None:
     """Put an image among the nearest; make room first where all places are taken."""
-    places = block.near.shape[1]
-    if block.kept[a] == places:
+    if block.kept[a] == block.near.shape[1]:
         _drop_far(block, a)
-        if block.kept[a] == places:  # all of them may be: too many to tell apart here
+        if block.kept[a] == block.near.shape[1]:  # all may be: too many to tell apart here
             block.kept[a] = -1
             block.floor[a] = np.inf
-        if value < block.floor[a]:
-            return
+    if block.kept[a] < 0 or value < block.floor[a]:
+        return
     block.near[a, block.kept[a]] = value
     block.near_index[a, block.kept[a]] = j
     block.kept[a] += 1

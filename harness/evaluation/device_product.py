@@ -31,15 +31,21 @@ class DeviceProduct(Product):
         query: The images to search for.
         gallery: The images to search in.
         distance: `euclidean` or `cosine`.
+        max_memory: Bytes of working memory, here and on the device.
         features: Of the gallery where they are on the device already, (G, d).
     """
 
     width = 16384  # a tile of this width keeps the device busy
 
     def __init__(
-        self, query: PreparedSide, gallery: PreparedSide, distance: Distance, features: Tensor
+        self,
+        query: PreparedSide,
+        gallery: PreparedSide,
+        distance: Distance,
+        max_memory: int,
+        features: Tensor,
     ) -> None:
-        super().__init__(query, gallery, distance)
+        super().__init__(query, gallery, distance, max_memory)
         self._tensor = features.detach()
         self._factor = torch.from_numpy(self.gallery.factor)[:, None].to(features.device)
         self._shift = torch.from_numpy(self.gallery.shift).to(features.device)

@@ -35,9 +35,6 @@ from harness.types import Evidence
 Int = npt.NDArray[np.int64]
 Float = npt.NDArray[np.float64]
 
-MEMORY = 192 * 2**20
-"""Bytes of working memory beside the features, unless said otherwise."""
-
 _MOST_QUERIES = 4096  # of a block: more make no product faster
 _JUNK: dict[Junk, int] = {
     "same-camera-match": SAME_CAMERA_MATCH,
@@ -113,15 +110,22 @@ def run(nearness: Nearness, exact: DistanceRows, task: Task) -> Ranked:
         with one_thread_each():
             _count(nearness, opened, gallery, block)
         results.close(gallery, block, queries)
-        for a in np.flatnonzero(block.kept < 0):
-            query = queries.start + int(a)
-            distances = exact.rows(slice(query, query + 1))[0]
-            results.settle(query, distances, _find_valid(task, query))
+        _settle(results, exact, task, queries.start + np.flatnonzero(block.kept < 0))
     return Ranked(
         evidence=results.evidence(),
         compared=int((matches * (search.valid - matches)).sum()),
         referred=results.referred,
     )
+
+
+def _settle(results: Results, exact: DistanceRows, task: Task, queries: Int) -> None:
+    """Find the nearest of queries with too many of them, by all their distances, runs at a time."""
+    most = max(task.max_memory // (32 * len(task.gallery.pids)), 1)
+    while len(queries):
+        run_length = int(np.argmin(np.append(np.diff(queries) == 1, False))) + 1
+        some, queries = np.split(queries, [min(run_length, most)])
+        for query, row in zip(some, exact.rows(slice(some[0], some[-1] + 1)), strict=True):
+            results.settle(int(query), row, _find_valid(task, int(query)))
 
 
 def _find_valid(task: Task, query: int) -> Int:
@@ -158,16 +162,18 @@ def _blocks(nearness: Nearness, search: Search, task: Task) -> Iterator[slice]:
     of_query = nearness.bytes_per_query + PLACES * 16 + places * 64  # bytes
     if task.single_shot:
         of_query = of_query + places * 4 * (search.images_of.shape[1] + 1)
-    if of_query.max() > task.max_memory:
+    allowed = task.max_memory - nearness.fixed_bytes
+    if of_query.max() > allowed:
+        least = of_query.max() + nearness.fixed_bytes
         raise UsageError(
-            f"One query needs {of_query.max() / 2**20:.3f} MB of working memory, and "
+            f"One query needs {least / 2**20:.3f} MB of working memory, and "
             f"{task.max_memory / 2**20:.3f} MB are allowed.",
-            f"Allow at least {np.ceil(of_query.max() / 2**20):.0f} MB.",
+            f"Allow at least {np.ceil(2 * least / 2**20):.0f} MB.",
         )
     total = np.concatenate([[0], np.cumsum(of_query)])
     start = 0
     while start < len(of_query):
-        stop = int(np.searchsorted(total, total[start] + task.max_memory, side="right")) - 1
+        stop = int(np.searchsorted(total, total[start] + allowed, side="right")) - 1
         stop = min(stop, start + _MOST_QUERIES)
         yield slice(start, stop)
         start = stop

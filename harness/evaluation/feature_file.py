@@ -167,7 +167,8 @@ def _check_identities(parts: Parts, query: Labels, gallery: Labels) -> None:
         raise DataError(
             f"{parts.names['query_ids']} of {parts.archive.path.name} has {unknown} of "
             f"{len(query.pids)} identities at 0 or less, which stand for distractors and junk.",
-            "Number people from 1 (add 1 where they begin at 0), on both sides alike.",
+            "Number people from 1, on both sides alike: add 1 where they begin at 0, and leave -1 "
+            "as it is.",
         )
     below = np.flatnonzero(gallery.pids < -1)
     if len(below):

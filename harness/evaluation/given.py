@@ -40,9 +40,14 @@ class Given:
         self.bias = np.zeros(self.width, dtype=np.float32)
 
     @property
+    def fixed_bytes(self) -> int:
+        """Working memory whatever the queries: that of whoever makes the rows."""
+        return 0
+
+    @property
     def bytes_per_query(self) -> int:
-        """Working memory for one query: its row as it comes, and in float64."""
-        return 16 * self.width
+        """Working memory for one query: its row as it is made, as it comes, and in float64."""
+        return 24 * self.width
 
     def open(self, queries: slice) -> GivenBlock:
         """Return the rows of some queries.
@@ -51,10 +56,11 @@ class Given:
             DataError: If a distance is not a number.
         """
         rows = self._distances.rows(queries)
-        broken = np.count_nonzero(np.isnan(rows))
+        broken = np.count_nonzero(np.isnan(rows) | (rows == -np.inf))
         if broken:
             raise DataError(
-                f"{broken} distances of queries {queries.start} to {queries.stop - 1} are NaN.",
+                f"{broken} distances of queries {queries.start} to {queries.stop - 1} are NaN or "
+                "minus infinity.",
                 "Compute the distances again; features that hold NaN give such distances.",
             )
         none = np.zeros(len(rows))

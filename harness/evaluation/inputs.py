@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 Int = npt.NDArray[np.int64]
 Float = npt.NDArray[np.float64]
 
+SHORTEST = 1e-150  # the squares of shorter features are lost in float64
 LARGEST = 1e37  # longer features could be infinitely far apart in float32
 
 
@@ -157,7 +158,7 @@ def prepare(side: Side, name: str, distance: Distance) -> PreparedSide:
         )
     if distance == "euclidean":
         return PreparedSide(features, length, np.ones(len(length)), side.labels)
-    zero = np.count_nonzero(length == 0)
+    zero = np.count_nonzero(length < SHORTEST)
     if zero:
         raise TrainingError(
             f"{zero} of {len(length)} {name} features are zero and have no cosine distance.",
@@ -175,5 +176,12 @@ def as_array(features: Any) -> npt.NDArray[np.floating]:
     if not isinstance(features, np.ndarray):
         tensor = features.detach().cpu()
         features = (tensor if tensor.element_size() > 2 else tensor.float()).numpy()
-    wide = features if features.dtype in (np.float32, np.float64) else features.astype(np.float32)
-    return np.ascontiguousarray(wide)
+    return np.ascontiguousarray(widened(features))
+
+
+def widened(numbers: npt.NDArray[Any]) -> npt.NDArray[np.floating]:
+    """Return numbers in float32 or float64, whichever holds them, without a copy where they are."""
+    if numbers.dtype in (np.float32, np.float64):  # in the byte order of this machine
+        return numbers
+    half = numbers.dtype.kind == "f" and numbers.dtype.itemsize <= 4
+    return numbers.astype(np.float32 if half else np.float64)

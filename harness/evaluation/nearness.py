@@ -16,6 +16,9 @@ Int = npt.NDArray[np.int64]
 Float = npt.NDArray[np.float64]
 
 
+MEMORY = 192 * 2**20
+"""Bytes of working memory beside the features, unless said otherwise."""
+
 Fill = Callable[[npt.NDArray[np.floating], tuple[int, int]], None]
 """Writes some rows of a tile, (A, B): from the first row to the one before the last."""
 
@@ -74,6 +77,11 @@ class Nearness(Protocol):
     features: tuple[npt.NDArray[Any], Float, Float]
     scale: npt.NDArray[np.float32]
     bias: npt.NDArray[np.float32]
+
+    @property
+    def fixed_bytes(self) -> int:
+        """Working memory whatever the queries."""
+        ...
 
     @property
     def bytes_per_query(self) -> int:

@@ -22,7 +22,8 @@ e = 2^-24. Let g = d e / (1 - d e), U = |u'|, V the largest |v'|, and L the larg
    where the 1.01 covers products of the small terms.
 2. The reference distance is itself computed in float64 and rounded to float32, together relatively
    right to r = 2^-24 + (d + 8) 2^-52: two of them are in the order of the exact ones where those
-   differ by more than r times their sum. In terms of s that is at most R = 2 r (U + V)^2.
+   differ by more than r times their sum, or by 2^-149 where float32 has no finer steps. In terms of
+   s that is at most R = 2 r (U + V)^2 + w 2^-148 (U + V) + w^2 2^-148.
 
 Two values of s that differ by more than the margin 2 E + 2 R are therefore in the order of the
 reference distances. What that leaves in doubt is looked at again by s = u.v - |v|^2 / 2 in float64,
@@ -43,7 +44,7 @@ import numpy.typing as npt
 from numba import njit
 
 from harness.evaluation.inputs import PreparedSide
-from harness.evaluation.nearness import Fill
+from harness.evaluation.nearness import MEMORY, Fill
 from harness.evaluation.threads import in_threads
 from harness.types.method import Distance
 
@@ -51,6 +52,7 @@ Int = npt.NDArray[np.int64]
 Float = npt.NDArray[np.float64]
 Float32 = npt.NDArray[np.float32]
 
+_ALL_IN_DOUBT = 1e30  # a margin that no nearness exceeds: U and V are at most 2
 _SAMPLE = 1024  # gallery features whose mean is c
 
 
@@ -75,6 +77,7 @@ class Product:
         query: The images to search for.
         gallery: The images to search in.
         distance: `euclidean` or `cosine`.
+        max_memory: Bytes of working memory, of which tiles take an eighth.
 
     Attributes:
         exact: False: within the margin it decides nothing.
@@ -89,15 +92,23 @@ class Product:
     dtype: type[np.float32] | type[np.float64] = np.float32
     width = 1024  # gallery images of a tile: few enough for the processor's cache
 
-    def __init__(self, query: PreparedSide, gallery: PreparedSide, distance: Distance) -> None:
+    def __init__(
+        self,
+        query: PreparedSide,
+        gallery: PreparedSide,
+        distance: Distance,
+        max_memory: int = MEMORY,
+    ) -> None:
         self._query, self.cosine = query, distance == "cosine"
         size, self._dimensions = gallery.features.shape
-        sample = np.linspace(0, size - 1, min(size, _SAMPLE)).astype(np.int64)
+        eighth = max_memory // (8 * self._dimensions)  # bytes for each dimension
+        self.width = max(min(self.width, eighth // 4), 1)
+        sample = np.linspace(0, size - 1, max(min(size, _SAMPLE, eighth // 16), 1)).astype(np.int64)
         centre = gallery.rows(sample).mean(axis=0)
         u = _lengths(Centred(query.features, 1 / query.scale, centre))
         v = _lengths(Centred(gallery.features, 1 / gallery.scale, centre))
         longest = max(u.max(), v.max())
-        self.unit = float(2.0 ** -np.floor(np.log2(longest))) if longest > 0 else 1.0  # w
+        self.unit = float(2.0 ** min(-np.floor(np.log2(longest)), 200)) if longest > 0 else 1.0
         self.gallery = Centred(gallery.features, self.unit / gallery.scale, centre * self.unit)
         self._centred_lengths, self._longest_centred = u, v.max()
         self._longest = (gallery.lengths / gallery.scale).max()
@@ -111,9 +122,14 @@ class Product:
         self.bias = ((v * self.unit) ** 2 / 2).astype(np.float32)
 
     @property
+    def fixed_bytes(self) -> int:
+        """Working memory whatever the queries: a part of the gallery as it is multiplied."""
+        return 4 * self.width * int(self._dimensions)
+
+    @property
     def bytes_per_query(self) -> int:
-        """Working memory for one query: a row of a tile, and its features twice."""
-        return 4 * self.width + 12 * int(self._dimensions)
+        """Working memory for one query: a row of a tile, and its features while they are made."""
+        return 4 * self.width + 28 * int(self._dimensions)
 
     def open(self, queries: slice) -> ProductBlock:
         """Return some queries, ready to be multiplied."""
@@ -134,11 +150,12 @@ class Product:
         r = 2.0**-24 + (d + 8) * 2.0**-52
         U, V = self._centred_lengths[queries], self._longest_centred
         u, v = self._query.lengths[queries] / self._query.scale[queries], self._longest
-        R = 2 * r * (U + V) ** 2
+        R = 2 * r * (U + V) ** 2 + 2.0**-148 * (U + V + 1)
         E = 1.01 * _error(d, 2.0**-24, U * V, V**2 / 2)
         E += 8 * 2.0**-52 * np.maximum(u, v) * (U + V)
         fine = 2.02 * _error(d, 2.0**-53, u * v, v**2 / 2) + 2 * d * 2.0**-53 * v**2
-        return 2 * (E + R) * w**2 + 2 * d * 2.0**-80, np.asarray(2 * (fine + R))
+        margin = np.minimum(2 * (E + R) * w**2 + 2 * d * 2.0**-80, _ALL_IN_DOUBT)
+        return margin, np.asarray(2 * (fine + R))
 
     def part(self, part: slice) -> Float32:
         """Return the features of a part of the gallery as they are multiplied, (B, d)."""

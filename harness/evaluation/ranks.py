@@ -25,7 +25,7 @@ from __future__ import annotations
 import numpy as np
 
 from harness.definitions.rules import RULES, Rule
-from harness.evaluation.engine import MEMORY, Ranked, Task, run
+from harness.evaluation.engine import Ranked, Task, run
 from harness.evaluation.given import Given
 from harness.evaluation.inputs import (
     Labels,
@@ -36,6 +36,7 @@ from harness.evaluation.inputs import (
     check_queries,
     prepare,
 )
+from harness.evaluation.nearness import MEMORY
 from harness.evaluation.product import Product
 from harness.evaluation.rows import DistanceRows, ExactRows
 from harness.types import Evidence
@@ -94,18 +95,18 @@ def rank(
     sides = prepare(query, "query", distance), prepare(gallery, "gallery", distance)
     exact = ExactRows(*sides, distance)
     task = Task(query.labels, gallery.labels, rule, max_memory, single_shot)
-    return run(_multiply(gallery, sides, distance), exact, task)
+    return run(_multiply(gallery, sides, distance, max_memory), exact, task)
 
 
 def _multiply(
-    gallery: Side, sides: tuple[PreparedSide, PreparedSide], distance: Distance
+    gallery: Side, sides: tuple[PreparedSide, PreparedSide], distance: Distance, max_memory: int
 ) -> Product:
     """Return the product where the gallery is: on the processor or on a GPU."""
     if isinstance(gallery.features, np.ndarray) or gallery.features.device.type == "cpu":
-        return Product(*sides, distance)
+        return Product(*sides, distance, max_memory)
     from harness.evaluation.device_product import DeviceProduct  # torch, which arrays do not need
 
-    return DeviceProduct(*sides, distance, gallery.features)
+    return DeviceProduct(*sides, distance, max_memory, gallery.features)
 
 
 def evaluate_distances(

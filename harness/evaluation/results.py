@@ -85,7 +85,13 @@ class Results:
             valid=self._search.valid,
             identities=self._search.identities,
             top_index=self._top_index,
-            top_distance=self._top_distance.astype(np.float32),
+            top_distance=_narrowed(self._top_distance),
             single_cmc=self._single_cmc,
             single_reciprocal=self._single_reciprocal,
         )
+
+
+def _narrowed(distances: npt.NDArray[np.float64]) -> npt.NDArray[np.floating]:
+    """Return distances in float32 where that is what they are, as reference distances do."""
+    narrow = distances.astype(np.float32)
+    return narrow if np.array_equal(narrow, distances, equal_nan=True) else distances

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.evaluation.exact import exact_distances
-from harness.evaluation.inputs import PreparedSide, Side, check_features, prepare
+from harness.evaluation.inputs import PreparedSide, Side, check_features, prepare, widened
 from harness.types.method import Distance
 
 
@@ -38,9 +38,8 @@ class MatrixRows:
         return queries, gallery
 
     def rows(self, queries: slice) -> npt.NDArray[np.floating]:
-        """Return the distances of some queries, (A, G); half precision is widened."""
-        rows = np.asarray(self._matrix[queries])
-        return rows if rows.dtype in (np.float32, np.float64) else rows.astype(np.float32)
+        """Return the distances of some queries, (A, G), in a type that holds them."""
+        return widened(np.asarray(self._matrix[queries]))
 
 
 class ExactRows:
@@ -75,12 +74,18 @@ class ExactRows:
 
     def rows(self, queries: slice) -> npt.NDArray[np.float32]:
         """Return the reference distances of some queries, (A, G)."""
-        features = self._query.rows(queries)
-        parts = [
-            exact_distances(features, self._gallery.rows(slice(at, at + _BLOCK)), self._distance)
-            for at in range(0, self.shape[1], _BLOCK)
-        ]
-        return np.concatenate(parts, axis=1)
+        start, stop, _ = queries.indices(self.shape[0])
+        distances = np.empty((stop - start, self.shape[1]), dtype=np.float32)
+        step = max(_BYTES // (8 * self._gallery.features.shape[1]), 1)
+        for at in range(0, self.shape[1], step):
+            gallery = self._gallery.rows(slice(at, at + step))
+            for first in range(start, stop, _ROWS):
+                some = slice(first, min(first + _ROWS, stop))
+                distances[some.start - start : some.stop - start, at : at + step] = exact_distances(
+                    self._query.rows(some), gallery, self._distance
+                )
+        return distances
 
 
-_BLOCK = 4096  # gallery features in float64 at a time
+_BYTES = 2**23  # of gallery features in float64 at a time
+_ROWS = 256  # queries at a time

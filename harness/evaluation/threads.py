@@ -6,13 +6,20 @@ time and never the result.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
+from threading import Lock
+from typing import Any
 
 import numba
 from threadpoolctl import ThreadpoolController
+
+_lock = Lock()
+_inside: list[None] = []  # one for each caller that is inside
+_limits: list[Any] = []
 
 
 def in_threads(loop: Callable[[tuple[int, int]], object], rows: int) -> None:
@@ -37,9 +44,19 @@ def one_thread_each() -> Iterator[None]:
     """Let the linear algebra of each of our threads run on that thread alone.
 
     Its own threads would wait for their next work by spinning, on the cores that count meanwhile.
+    Callers may overlap: the last to leave gives the threads back.
     """
-    with _libraries().limit(limits=1, user_api="blas"):
+    with _lock:
+        if not _inside:
+            _limits.append(_libraries().limit(limits=1, user_api="blas"))
+        _inside.append(None)
+    try:
         yield
+    finally:
+        with _lock:
+            _inside.pop()
+            if not _inside:
+                _limits.pop().restore_original_limits()
 
 
 @cache
@@ -50,3 +67,6 @@ def _libraries() -> ThreadpoolController:
 @cache
 def _pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, thread_name_prefix="rank")
+
+
+os.register_at_fork(after_in_child=_pool.cache_clear)  # threads do not survive a fork

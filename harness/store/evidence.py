@@ -103,7 +103,7 @@ def _unpacked(payload: bytes, *, has_measured: bool) -> dict[str, Any]:
     at = _HEADER.size
     for name, axes in _SHAPES.items():
         stored, at = _array(payload, at, [sizes[axis] for axis in axes])
-        arrays[name] = stored.astype(_wide(name))
+        arrays[name] = stored.astype(_wide(name, stored.dtype))
     if arrays["matches"].sum() != sizes["M"]:
         raise ValueError(f"{arrays['matches'].sum()} matches of the queries, {sizes['M']} in all")
     arrays["measured"] = {}
@@ -125,7 +125,7 @@ def _array(payload: bytes, at: int, shape: list[int]) -> tuple[npt.NDArray[np.ge
     return array, at + 1 + array.nbytes
 
 
-def _wide(name: str) -> type[np.generic]:
+def _wide(name: str, stored: np.dtype[np.generic]) -> type[np.generic]:
     if name == "top_distance":
-        return np.float32
+        return np.float32 if stored.itemsize == 4 else np.float64
     return np.float64 if name.startswith("single") else np.int64

@@ -48,7 +48,8 @@ class Evidence:
         valid: (Q,), valid gallery images of each query.
         identities: (Q,), identities among the valid gallery images of each query.
         top_index: (Q, 10), the nearest valid gallery images by index, -1 where there are fewer.
-        top_distance: (Q, 10), their distances as float32, NaN where there are fewer.
+        top_distance: (Q, 10), their distances, NaN where there are fewer; float32 unless distances
+            of more digits were given.
         single_cmc: (Q, 20), for ranks 1 to 20 the probability, over uniform draws of one image of
             each gallery identity, that the true match is within the rank; NaN without a match.
         single_reciprocal: (Q,), the expected reciprocal rank over the same draws.
@@ -62,7 +63,7 @@ class Evidence:
     valid: Int
     identities: Int
     top_index: Int
-    top_distance: npt.NDArray[np.float32]
+    top_distance: npt.NDArray[np.floating]
     single_cmc: Float
     single_reciprocal: Float
     measured: Mapping[str, Float] = field(default_factory=dict)

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import tracemalloc
+
 import numpy as np
 import pytest
+import threadpoolctl
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.definitions import find_or_raise
+from harness.definitions.measure import measure
 from harness.definitions.rules import RULES
 from harness.errors import DataError, UsageError
 from harness.evaluation.device_product import DeviceProduct
-from harness.evaluation.engine import MEMORY, Task, run
+from harness.evaluation.engine import Task, run
 from harness.evaluation.inputs import Labels, Side, prepare
 from harness.evaluation.matches import find_matches
+from harness.evaluation.nearness import MEMORY
 from harness.evaluation.ranks import evaluate, evaluate_distances, rank
 from harness.evaluation.rows import ExactRows, MatrixRows
+from harness.evaluation.threads import one_thread_each
 from harness.types.method import Distance
 from tests.evaluation.scenes import random_scene, scaled, side
 from tests.evaluation.test_ranks import assert_same, tiles_of
@@ -89,16 +97,32 @@ def test_far_comparisons_are_not_referred():
     assert (found.compared, found.referred) == (2, 0)  # a match and a negative each
 
 
-@given(seeds, distances, st.integers(-30, 30))
+@given(seeds, distances, st.integers(-140, 36))
 @few
 def test_any_size_of_features_agrees_with_the_reference(seed, distance, exponent):
-    """Features of any length have the ranks of the reference."""
-    query, gallery = random_scene(seed, integers=False)
-    query, gallery = (scaled(one, 10.0**exponent) for one in (query, gallery))
+    """Features of any length have the ranks of the reference, also where it rounds to zero."""
+    query, gallery = (
+        Side(np.asarray(one.features, dtype=np.float64) * 10.0**exponent, one.pids, one.camids)
+        for one in random_scene(seed, integers=False)
+    )
     evidence = evaluate(query, gallery, distance=distance)
     assert (evidence.nearer.tolist(), evidence.equal.tolist()) == by_reference(
         query, gallery, distance
     )[:2]
+
+
+@pytest.mark.parametrize("offset", [1e3, 1e6, 1e8])
+@pytest.mark.parametrize("distance", ["euclidean", "cosine"])
+def test_near_ties_far_from_the_origin_are_decided_by_the_reference(offset, distance):
+    """Where a float64 product loses the difference, too, the counts are the reference's."""
+    query, gallery = near_ties(2, 64)
+    features = np.asarray(gallery.features, dtype=np.float64) + offset
+    features[::3, 0] *= 1 + 1e-7
+    gallery = Side(features, gallery.pids, gallery.camids)
+    found = evaluate(query, gallery, distance=distance)
+    nearer, equal, top = by_reference(query, gallery, distance)
+    assert (found.nearer.tolist(), found.equal.tolist()) == (nearer, equal)
+    assert [[j for j in row if j >= 0] for row in found.top_index.tolist()] == top
 
 
 def test_more_equal_images_than_places_are_listed_by_index():
@@ -202,12 +226,46 @@ def test_float64_distances_are_not_rounded():
     assert (evidence.nearer.tolist(), evidence.equal.tolist()) == ([1], [0])
 
 
-def test_a_matrix_with_nan_is_refused():
-    """NaN in a matrix is an error and never a number."""
+@pytest.mark.parametrize("dtype", [np.int64, np.dtype(">f8")])
+def test_a_matrix_of_another_type_keeps_its_digits(dtype):
+    """Whole numbers and foreign byte orders are ranked as they are, not rounded into ties."""
+    matrix = np.array([[2**24 + 1, 2**24]], dtype=dtype)
     labels = Labels(np.array([1, 2]), np.array([2, 2]))
     one = Labels(np.array([1]), np.array([1]))
-    with pytest.raises(DataError, match="1 distances of queries 0 to 0 are NaN"):
-        evaluate_distances(MatrixRows(np.array([[1.0, np.nan]])), one, labels)
+    evidence = evaluate_distances(MatrixRows(matrix), one, labels)
+    assert (evidence.nearer.tolist(), evidence.equal.tolist()) == ([1], [0])
+
+
+def test_float64_distances_keep_their_digits_in_the_list():
+    """FNIR tells accepted from refused by the distances given, also where float32 does not."""
+    queries = Labels(np.arange(1, 21), np.ones(20, dtype=np.int64))
+    gallery = Labels(np.arange(1, 11), np.full(10, 2))
+    matrix = np.full((20, 10), 2.0)
+    matrix[np.arange(10), np.arange(10)] = 1.0
+    matrix[10:, 0] = 1 + 1e-9 * np.arange(1, 11)  # nobody's, all farther than any match
+    evidence = evaluate_distances(MatrixRows(matrix), queries, gallery)
+    fnir = measure(find_or_raise("fnir_at_fpir_1e-1@1"), evidence)
+    assert fnir.value == 0
+
+
+def test_infinite_distances_are_the_farthest():
+    """Plus infinity is a distance like another; equal ones are listed by index."""
+    labels = Labels(np.arange(1, 301), np.full(300, 2))
+    one = Labels(np.array([300]), np.array([1]))
+    matrix = np.full((1, 300), np.inf)
+    matrix[0, 299] = 1
+    evidence = evaluate_distances(MatrixRows(matrix), one, labels)
+    assert evidence.nearer.tolist() == [0]
+    assert evidence.top_index[0].tolist() == [299, *range(9)]
+
+
+@pytest.mark.parametrize("bad", [np.nan, -np.inf])
+def test_a_matrix_with_what_is_no_distance_is_refused(bad):
+    """NaN and minus infinity in a matrix are an error and never a number."""
+    labels = Labels(np.array([1, 2]), np.array([2, 2]))
+    one = Labels(np.array([1]), np.array([1]))
+    with pytest.raises(DataError, match="1 distances of queries 0 to 0 are NaN or minus infinity"):
+        evaluate_distances(MatrixRows(np.array([[1.0, bad]])), one, labels)
 
 
 @pytest.mark.parametrize("shape", [(1, 3), (2, 2), (0, 2), (1, 0)])
@@ -260,6 +318,57 @@ def test_threads_change_nothing(monkeypatch):
     assert_same(evaluate(query, gallery, distance="euclidean"), one)
 
 
+def test_features_of_many_dimensions_keep_to_the_memory():
+    """What is allocated beside the features is what is allowed, and at most a quarter more."""
+    rng = np.random.default_rng(8)
+    query, gallery = (
+        side(rng.normal(size=(n, 20_000)), [1 + i % 9 for i in range(n)], [camera] * n)
+        for n, camera in ((40, 1), (300, 2))
+    )
+    evaluate(query, gallery, distance="euclidean")  # compiled
+    tracemalloc.start()
+    evaluate(query, gallery, distance="euclidean", max_memory=8 * 2**20)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 10 * 2**20
+
+
+def test_overlapping_evaluations_give_the_threads_back():
+    """Linear algebra has as many threads after two evaluations that overlap as before."""
+
+    def threads() -> list[int]:
+        return [library["num_threads"] for library in threadpoolctl.threadpool_info()]
+
+    before = threads()
+    first, second = one_thread_each(), one_thread_each()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert 1 in threads()
+    second.__exit__(None, None, None)
+    assert threads() == before
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_forked_process_ranks_too(monkeypatch):
+    """A worker that was forked after an evaluation evaluates as its parent does."""
+    monkeypatch.setattr("harness.evaluation.threads.numba.get_num_threads", lambda: 2)
+    query, gallery = random_scene(9, integers=True)
+    expected = evaluate(query, gallery, distance="euclidean").nearer.tolist()
+    context = multiprocessing.get_context("fork")
+    receiver, sender = context.Pipe(duplex=False)
+    worker = context.Process(
+        target=lambda: sender.send(evaluate(query, gallery, distance="euclidean").nearer.tolist())
+    )
+    worker.start()
+    try:
+        assert receiver.poll(60), "the worker hangs"
+        assert receiver.recv() == expected
+    finally:
+        worker.kill()
+        worker.join()
+
+
 def test_memory_too_small_for_one_query_is_refused():
     """A budget below the need of one query is told with the need."""
     query, gallery = random_scene(6, integers=False)
@@ -292,7 +401,9 @@ def test_a_product_of_tensors_ranks_as_one_of_arrays(distance, scale):
     chosen = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("medium")
     try:
-        product = DeviceProduct(*sides, distance, torch.from_numpy(gallery.features))
+        product = DeviceProduct(
+            *sides, distance, MEMORY, torch.from_numpy(np.asarray(gallery.features))
+        )
         found = run(product, exact, task).evidence
         assert torch.get_float32_matmul_precision() == "medium"
     finally:

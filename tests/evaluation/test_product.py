@@ -79,3 +79,23 @@ def test_a_gallery_of_one_point_has_a_product():
         side(ones[:1], [1], [1]), side(ones, [1, 2, 3, 4, 5], [2] * 5), distance="euclidean"
     )
     assert (found.evidence.nearer.tolist(), found.evidence.equal.tolist()) == ([0], [4])
+
+
+def test_the_bound_of_the_product_is_needed():
+    """A sum of 100,000 products of one sign is off by more than the roundings of the reference.
+
+    So the margin would be too small without the term that grows with the number of dimensions.
+    """
+    rng = np.random.default_rng(1)
+    row = rng.uniform(0.5, 1.5, size=100_000).astype(np.float32)
+    query, gallery = (
+        prepared(row[None], "euclidean"),
+        prepared(np.stack([row, -row, row * np.float32(0.999), -row]), "euclidean"),
+    )
+    product = Product(query, gallery, "euclidean")
+    error = tile(product, 4).astype(np.longdouble)
+    exact = in_long_double(query, gallery) * np.longdouble(product.unit) ** 2
+    off = np.abs((error - error[1]) - (exact - exact[1])).max()
+    reach = (2 * np.linalg.norm(row.astype(np.float64)) * product.unit) ** 2
+    assert off > 4 * 2.0**-24 * reach * 0.05
+    assert off <= product.open(slice(0, 1)).margin[0]

@@ -18,9 +18,9 @@ import numpy as np
 from scipy import sparse
 
 from harness.errors import UsageError
-from harness.evaluation.engine import MEMORY
 from harness.evaluation.exact import Float, Float32, exact_distances
 from harness.evaluation.inputs import Side, check_features, prepare
+from harness.evaluation.nearness import MEMORY
 from harness.evaluation.rerank.encoding import Index, Matrix, encode
 from harness.evaluation.rerank.neighbours import Int, find_neighbours, join
 from harness.evaluation.rerank.variants import RerankVariant
