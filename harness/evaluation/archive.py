@@ -32,7 +32,16 @@ _BROKEN_NPZ = (
     zlib.error,
     lzma.LZMAError,
 )
-_BROKEN_MAT = (OSError, ValueError, TypeError, LookupError, EOFError, zlib.error, MatReadError)
+_BROKEN_MAT = (
+    OSError,
+    ValueError,
+    TypeError,
+    LookupError,
+    NameError,  # scipy's, of an array of a class that it does not know
+    EOFError,
+    zlib.error,
+    MatReadError,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import pickle
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import scipy.io
+import scipy.sparse
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from harness.errors import DataError
 from harness.evaluation.feature_file import load_feature_file
@@ -220,7 +226,7 @@ class TestRefused:
             (
                 {"query_ids": np.array([0, 1])},
                 "query_ids of f.npz has 1 of 2 identities at 0 or less",
-                "Number people from 1",
+                "leave -1 as it is",
             ),
             (
                 {"gallery_ids": np.array([1, 2, -5])},
@@ -322,6 +328,88 @@ class TestRefused:
 
         with pytest.raises(DataError, match=r"'query_label' of f\.mat holds Python objects"):
             load_feature_file(mat(layumi(query_label=cells)))
+
+    @pytest.mark.parametrize("part", ["gallery_f", "query_label"])
+    def test_sparse_in_mat(self, mat, part):
+        """A sparse matrix of a `.mat` is refused with what makes it a full one."""
+        given = layumi(**{part: scipy.sparse.csc_matrix(np.atleast_2d(layumi()[part]))})
+
+        with pytest.raises(DataError, match=rf"'{part}' of f\.mat is a sparse matrix") as refused:
+            load_feature_file(mat(given))
+        assert "full(" in refused.value.next_step
+
+    @pytest.mark.parametrize("content", [b"", b"0.5, 0.5"], ids=["empty", "text"])
+    def test_member_that_is_no_array(self, npz, content):
+        """A member that is no array of NumPy, or is empty, is named."""
+        path = npz(arrays(query_features=None))
+        with zipfile.ZipFile(path, "a") as archive:
+            archive.writestr("query_features.npy", content)
+
+        with pytest.raises(DataError, match=r"'query_features' of f\.npz is no array of NumPy"):
+            load_feature_file(path)
+
+    def test_too_large_for_memory(self, npz):
+        """A header that declares more than memory can hold is told as that."""
+        path = npz(arrays(query_features=None))
+        header = io.BytesIO()
+        np.lib.format.write_array_header_1_0(
+            header, {"descr": "<f8", "fortran_order": False, "shape": (10**7, 10**7)}
+        )
+        with zipfile.ZipFile(path, "a") as archive:
+            archive.writestr("query_features.npy", header.getvalue())
+
+        with pytest.raises(DataError, match=r"f\.npz does not fit into memory: ") as refused:
+            load_feature_file(path)
+        assert "half precision" in refused.value.next_step
+
+    def test_encrypted(self, npz):
+        """An archive with a password is refused in a sentence."""
+        path = npz(arrays())
+        content = bytearray(path.read_bytes())
+        flags = {b"PK\x03\x04": 6, b"PK\x01\x02": 8}  # of a member, and of its directory entry
+        for sign, offset in flags.items():
+            at = content.find(sign)
+            while at >= 0:
+                content[at + offset] |= 1
+                at = content.find(sign, at + 4)
+        path.write_bytes(content)
+
+        with pytest.raises(DataError, match=r"not an \.npz file that can be read: .*encrypted"):
+            load_feature_file(path)
+
+    @pytest.mark.parametrize(
+        "method",
+        [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA],
+        ids=["deflate", "bzip2", "lzma"],
+    )
+    @given(data=st.data())
+    @settings(max_examples=100, deadline=None)
+    def test_damaged(self, tmp_path_factory, method, data):
+        """Whatever bytes of an archive are changed, it is read or refused in a sentence."""
+        path = tmp_path_factory.mktemp("damaged") / "f.npz"
+        with zipfile.ZipFile(path, "w", method) as archive:
+            for name, array in arrays().items():
+                member = io.BytesIO()
+                np.save(member, array)
+                archive.writestr(f"{name}.npy", member.getvalue())
+        content = bytearray(path.read_bytes())
+        places = st.integers(0, len(content) - 1)
+        for at in data.draw(st.lists(places, min_size=1, max_size=8)):
+            content[at] = data.draw(st.integers(0, 255))
+        path.write_bytes(content)
+
+        with contextlib.suppress(DataError):
+            load_feature_file(path)
+
+    def test_class_that_is_none_in_mat(self, mat):
+        """An array of a class that MATLAB does not have is a damaged file."""
+        path = mat(layumi())
+        content = bytearray(path.read_bytes())
+        content[144] = 137  # the class of the first array, behind the header and two tags
+        path.write_bytes(content)
+
+        with pytest.raises(DataError, match=r"not a \.mat file that can be read"):
+            load_feature_file(path)
 
     @pytest.mark.parametrize(
         ("name", "content", "what", "next_step"),
