@@ -48,7 +48,7 @@ def permuted(one: Side, order: np.ndarray) -> Side:
 
 def scaled(one: Side, factor: float) -> Side:
     """Return a side with its features multiplied."""
-    return replace(one, features=(one.features * factor).astype(np.float32))
+    return replace(one, features=(np.asarray(one.features) * factor).astype(np.float32))
 
 
 def with_image(one: Side, feature: np.ndarray, pid: int, camid: int) -> Side:

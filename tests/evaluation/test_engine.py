@@ -284,14 +284,11 @@ def test_a_matrix_of_another_shape_is_refused(shape):
 def test_tensors_rank_as_arrays(dtype):
     """A tensor of any floating type has the ranks of its values."""
     query, gallery = random_scene(3, integers=False, gallery=40)
-    values = [torch.from_numpy(one.features).to(dtype) for one in (query, gallery)]
-    tensors, arrays = (
-        [
-            Side(features, one.pids, one.camids)
-            for features, one in zip(given, (query, gallery), strict=True)
-        ]
-        for given in (values, [tensor.double().numpy() for tensor in values])
-    )
+    tensors, arrays = [], []
+    for one in (query, gallery):
+        values = torch.from_numpy(np.asarray(one.features)).to(dtype)
+        tensors.append(Side(values, one.pids, one.camids))
+        arrays.append(Side(values.double().numpy(), one.pids, one.camids))
     assert_same(evaluate(*tensors, distance="cosine"), evaluate(*arrays, distance="cosine"))
 
 
