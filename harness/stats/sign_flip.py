@@ -30,8 +30,9 @@ class SignFlip:
     Attributes:
         p: Two-sided p-value, in (0, 1].
         patterns: How many sign patterns were looked at.
-        exact: Whether these are all there are; else they were drawn, and p counts the pattern that
-            was found as one of them: (1 + as far or farther) / (1 + drawn).
+        exact: Whether these are all there are, and p is the share as far or farther; else they were
+            drawn, and p counts the pattern that was found as one of them: (1 + as far or farther) /
+            (1 + drawn), never less than 1 / (1 + drawn).
     """
 
     p: float
@@ -58,12 +59,13 @@ def sign_flip(shares: Float, *, seed: int = 0, draws: int = DRAWS) -> SignFlip:
     if len(shares) < 2:  # either sign is as far from zero
         return SignFlip(p=1.0, patterns=2, exact=True)
 
-    def total(flipped: Float, axis: int = -1) -> Float:
-        return np.asarray(flipped.sum(axis=axis)).round(_DECIMALS)
+    def distance(flipped: Float, axis: int = -1) -> Float:
+        return np.asarray(np.abs(flipped.sum(axis=axis))).round(_DECIMALS)
 
     found = permutation_test(
         (shares,),
-        total,
+        distance,
+        alternative="greater",
         permutation_type="samples",  # of one sample: the signs
         n_resamples=draws,
         batch=max(1, _BATCH_CELLS // len(shares)),

@@ -72,9 +72,28 @@ def test_many_identities_are_drawn():
     assert "9,999 drawn" in drawn.method
 
 
-def test_the_pattern_found_is_one_of_the_drawn():
-    """A drawn p is never zero: at least (1 + 0) / (1 + draws), to both sides."""
-    assert sign_flip(np.full(60, 0.01), draws=99).p == 2 * 1 / 100
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_pattern_found_is_one_of_the_drawn(sign):
+    """A drawn p is never zero: the least is (1 + 0) / (1 + draws), whoever is better."""
+    found = sign_flip(np.full(60, sign * 0.01), draws=99)
+
+    assert (found.p, found.exact) == (1 / 100, False)  # 2 of 2^60 patterns are as far
+
+
+def test_a_drawn_p_counts_what_is_as_far_to_either_side():
+    """Over many seeds a drawn p is (1 + draws x the p of all patterns) / (1 + draws)."""
+    shares = [3.0, 2, 2, 1, 1, 1, -1, 1]
+    p, draws, seeds = naive(shares), 19, 400
+    drawn = [sign_flip(np.array(shares), seed=seed, draws=draws).p for seed in range(seeds)]
+
+    # p is 2 x (1 + 5) / 256: sums 12 and, with a 1 less, 10. Binomial sd of all draws: 0.0024.
+    sd = np.sqrt(p * (1 - p) / draws / seeds)
+    assert np.mean(drawn) == pytest.approx((1 + draws * p) / (1 + draws), abs=4 * sd)
+
+
+def test_a_drawn_zero_is_no_difference():
+    """Where the sum is zero every drawn pattern is as far or farther, and p is 1."""
+    assert sign_flip(np.array([1.0, -1] * 30), draws=99).p == 1.0
 
 
 def test_equal_sums_are_equal_whatever_their_rounding():
