@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
+
+import numpy as np
 
 from harness.definitions import short_name
 from harness.definitions.measure import is_measurable
@@ -178,9 +180,11 @@ def compare_contestants(
     ours, theirs = [_load(store, s) for s, _ in common], [_load(store, s) for _, s in common]
     named = _named(metrics, a.headline)
     of_a, of_b = _measurable(named, ours), _measurable(named, theirs)
-    if only is not None:
-        _check_metric(only, named, {a.name: of_a, b.name: of_b})
-    chosen = [name for name in of_a if name in of_b] if only is None else [only]
+    both = [name for name in of_a if name in of_b]
+    if only is not None and only not in both:
+        offered = [name for name in both if _has_values(named[name], [*ours, *theirs])]
+        _refuse(only, named, {a.name: of_a, b.name: of_b}, offered)
+    chosen = both if only is None else [only]
     compared = tuple(
         ComparedMetric(name, *named[name], _difference(named[name], ours, theirs))
         for name in chosen
@@ -220,14 +224,21 @@ def _measurable(named: Mapping[str, _AtRank], loaded: Sequence[_Loaded]) -> list
     ]
 
 
-def _check_metric(only: str, named: Iterable[str], known: Mapping[str, Sequence[str]]) -> None:
+def _has_values(metric: _AtRank, loaded: Sequence[_Loaded]) -> bool:
+    """Say whether a query of every trial has a value."""
+    return not any(np.isnan(trial.values).all() for trial in _values(metric, loaded))
+
+
+def _refuse(
+    only: str, named: Iterable[str], known: Mapping[str, Sequence[str]], offered: Sequence[str]
+) -> NoReturn:
+    """Refuse a metric that there is not, or that one side lacks, and offer others."""
     if only not in named:
-        raise UnknownName("metric", only, named)
-    for side, names in known.items():
-        if only not in names:
-            raise UsageError(
-                f"{side} has no {only}.", f"Compare by a metric that both have: {', '.join(names)}."
-            )
+        raise UnknownName("metric", only, offered)
+    lacking = next(side for side, names in known.items() if only not in names)
+    raise UsageError(
+        f"{lacking} has no {only}.", f"Compare by a metric that both have: {', '.join(offered)}."
+    )
 
 
 def _values(metric: _AtRank, loaded: Sequence[_Loaded]) -> list[PerQuery]:

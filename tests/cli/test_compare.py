@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from harness.types import Evidence
 from tests.store.filler import Filler
 
 PROTOCOL = "p" * 16
+ROOT = Path(__file__).parents[2]
 QUERIES = RecordIds(
     tuple(f"far/{pid}_{i}.jpg" for pid in range(1, 6) for i in range(2)),
     tuple(pid for pid in range(1, 6) for _ in range(2)),
@@ -269,13 +272,24 @@ class TestRefusals:
         assert "(interrupted) has no score to compare" in outcome.err
 
     def test_metric_that_one_lacks(self, harness, arena, good):
-        """A metric that one of them lacks is refused with those that it has."""
-        restoring = arena.run("a", evidence(GOOD, measured={"psnr@1": np.full(10, 20.0)}))
+        """A metric that one of them lacks is refused with those that both have."""
+        values = {"psnr@1": np.full(10, 20.0), "ssim@1": np.full(10, 0.5)}
+        restoring = arena.run("a", evidence(GOOD, measured=values))
         outcome = harness("compare", restoring, good, "--metric", "psnr")
 
         assert outcome.code == 2
         assert f"{good[:8]} has no psnr." in outcome.err
         assert "rank1" in outcome.err
+        assert "ssim" not in outcome.err
+
+    def test_metric_that_the_other_one_lacks(self, harness, arena, good):
+        """What is offered is what both have, whichever of them lacks the metric asked for."""
+        restoring = arena.run("a", evidence(GOOD, measured={"ssim@1": np.full(10, 0.5)}))
+        outcome = harness("compare", restoring, good, "--metric", "psnr")
+
+        assert f"{restoring[:8]} has no psnr." in outcome.err
+        assert "rank1" in outcome.err
+        assert "ssim" not in outcome.err
 
     def test_unknown_metric(self, harness, good):
         """A metric that does not exist is refused with the nearest that does."""
@@ -285,7 +299,35 @@ class TestRefusals:
         assert "no metric called 'rank2'" in outcome.err
         assert "Did you mean 'rank20'?" in " ".join(outcome.err.split())
 
+    @pytest.mark.parametrize("typo", ["rank2", "tar_at_far"])
+    def test_only_what_both_have_is_offered(self, harness, arena, good, typo):
+        """A typo is answered with metrics that both have values of, and with no other."""
+        values = {"ssim@1": np.full(10, 0.5), "psnr@1": np.full(10, np.nan)}
+        a = arena.run("a", evidence(GOOD, measured=values))
+        b = arena.run("b", evidence(POOR, measured=values))
+        offered = re.findall(r"\w+", harness("compare", a, b, "--metric", typo).err)
+
+        assert {"rank1", "minp", "ssim"} < set(offered)
+        assert not {"psnr", "lpips", "eer", "tar_at_far_1e", "cmc_draws_rank1"} & set(offered)
+        with_good = harness("compare", a, good, "--metric", typo).err
+        assert "ssim" not in with_good
+        for name in set(offered) & set(harness("compare", a, b, "--json").json["metrics"]):
+            assert harness("compare", a, b, "--metric", name).code == 0
+
 
 def test_help_has_an_example(harness):
     """The help shows how it is typed."""
     assert "harness compare 389781ad 0e6eca36" in " ".join(harness("compare", "--help").out.split())
+
+
+def test_lines_of_the_readme(harness):
+    """Every `harness compare` of the README works after the import that it tells of."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    lines = re.findall(r"^ {4}harness (compare .*)$", text, flags=re.MULTILINE)
+    bundles = sorted(map(str, (ROOT / "results").glob("*.jsonl")))
+    assert harness("runs", "import", *bundles).code == 0
+
+    assert len(lines) >= 2
+    for line in lines:
+        outcome = harness(*shlex.split(line, comments=True))
+        assert (outcome.code, outcome.err) == (0, ""), line
