@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +14,13 @@ from harness.cli.evaluate_output import print_report
 from harness.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harness.run.external import Kept
     from harness.run.file_report import FileReport
+    from harness.run.file_request import FileRequest
+    from harness.store import Store
+    from harness.types import MetricSpec
 
 HELP_FILE = "An .npz, or layumi's .mat; what it must hold stands above."
 HELP_RULE = (
@@ -74,12 +81,11 @@ def evaluate(
     - `harness evaluate features.npz --rule cuhk03 --rerank paper --by camera-pair`
     """
     from harness.loader import load_plugins
-    from harness.run.evaluate_file import evaluate_file
     from harness.run.external import check_entry
     from harness.run.file_request import FileRequest
 
     registry = load_plugins()
-    entry = check_entry(dataset, name, registry) if store else None
+    entry = check_entry(dataset, name, registry, wanted=store)
     request = FileRequest(
         file=file,
         rule=rule,
@@ -94,19 +100,41 @@ def evaluate(
         open_set=open_set,
         max_memory=max_memory,
     )
-    with stderr.status(f"Evaluating {escape(file.name)}"):
-        report = evaluate_file(request, list(registry.metrics.values()))
-    stored = None if entry is None else _store(report, *entry)
-    if as_json:
-        emit_json(report.as_json() | {"stored": stored})
-    else:
-        print_report(report, entry)
+    _answer(request, list(registry.metrics.values()), entry, as_json=as_json)
 
 
-def _store(report: FileReport, dataset: str, name: str) -> str:
+def _answer(
+    request: FileRequest,
+    metrics: Sequence[MetricSpec],
+    entry: tuple[str, str] | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Evaluate, keep and print; the store is opened first, and the numbers are printed anyway."""
+    from harness.run.evaluate_file import evaluate_file
     from harness.run.external import keep
+
+    with nullcontext() if entry is None else _open_store() as store:
+        with stderr.status(f"Evaluating {escape(request.file.name)}"):
+            report = evaluate_file(request, metrics)
+        kept = None
+        try:
+            if store is not None and entry is not None:
+                kept = keep(report, store, dataset=entry[0], name=entry[1])
+        finally:
+            _print(report, kept, as_json=as_json)
+
+
+def _open_store() -> Store:
     from harness.store import Store
 
     settings = Settings.from_environment()
-    with Store.open(settings.db, home=settings.home) as store:
-        return keep(report, store, dataset=dataset, name=name)
+    return Store.open(settings.db, home=settings.home)
+
+
+def _print(report: FileReport, kept: Kept | None, *, as_json: bool) -> None:
+    if as_json:
+        stored = {"stored": kept and kept.id, "stored_note": kept and kept.note}
+        emit_json(report.as_json() | stored)
+    else:
+        print_report(report, kept)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -13,33 +14,46 @@ from harness.cli.console import stdout
 
 if TYPE_CHECKING:
     from harness.evaluation.breakdown import Part
-    from harness.run.file_report import FileMetric, FileReport
+    from harness.run.external import Kept
+    from harness.run.file_report import FileMetric, FileReport, Price
 
 
-def print_report(report: FileReport, entry: tuple[str, str] | None) -> None:
+def print_report(report: FileReport, kept: Kept | None) -> None:
     """Print the numbers as tables, and what was counted.
 
     Args:
         report: The numbers.
-        entry: The data set and the name that they were stored under, or None.
+        kept: Where they were stored, or None.
     """
     stdout.print(_table(report))
-    if report.choices.tool is not None:
-        tool = report.choices.tool
-        printed = ", ".join(f"{label} {_shown(x)}" for label, x in report.printed.items())
-        stdout.print(f"{tool.title} would print: {printed}.", markup=False, highlight=False)
-        stdout.print(tool.words, markup=False, highlight=False)
+    _print_lines(_tool_lines(report))
     for by, parts in report.breakdowns.items():
         stdout.print(_parts_table(by, parts, report.choices.rule.headline))
-    for line in (_counts(report), *report.remarks, *_notes(report.metrics)):
+    _print_lines([_counts(report), *report.remarks, *_notes(report.metrics)])
+    if kept is not None:
+        stored = f"Stored for {kept.dataset} as {kept.name!r}: external and unverified"
+        _print_lines([f"{stored}, never ranked with runs.", *([kept.note] if kept.note else [])])
+
+
+def shown_share(price: Price) -> str:
+    """Return the share of comparisons that the reference decided, in per cent, two digits of it."""
+    return "-" if price.share is None else f"{Decimal(f'{100 * price.share:.2g}'):f} %"
+
+
+def _print_lines(lines: Sequence[str]) -> None:
+    for line in lines:
         stdout.print(line, markup=False, highlight=False)
-    if entry is not None:
-        stdout.print(
-            f"Stored for {entry[0]} as {entry[1]!r}: external and unverified, never ranked with "
-            "runs.",
-            markup=False,
-            highlight=False,
-        )
+
+
+def _tool_lines(report: FileReport) -> list[str]:
+    """Return what the tool that was asked for would print, or why it is not known."""
+    tool = report.choices.tool
+    if tool is None:
+        return []
+    if report.printed is None:
+        return [report.unprinted or "", tool.words]
+    printed = ", ".join(f"{label} {_shown(x)}" for label, x in report.printed.items())
+    return [f"{tool.title} would print: {printed}.", tool.words]
 
 
 def _table(report: FileReport) -> Table:
@@ -71,14 +85,14 @@ def _title(report: FileReport) -> str:
 def _counts(report: FileReport) -> str:
     price = report.price
     referred = (
-        f"; {price.referred / price.compared:.2g} of the comparisons went to the reference distance"
-        if price
+        f"; {shown_share(price)} of the comparisons went to the reference distance"
+        if price and price.compared
         else ""
     )
     return (
         f"{report.queries:,} queries, {report.queries_without_match:,} of them without a match; "
         f"{report.gallery:,} gallery images, of which {report.junk:,} junk and "
-        f"{report.distractors:,} distractors; {100 * report.ties:.2g} % of the true matches tie; "
+        f"{report.distractors:,} distractors; {100 * report.ties:.1f} % of the true matches tie; "
         f"{report.seconds:.1f} s{referred}."
     )
 

@@ -24,6 +24,8 @@ class Tool:
         distances: The distances that it has, the default first.
         rerank: Its variant of re-ranking, a key of `VARIANTS`.
         without_match: What a query without a match counts there.
+        multi_query: Whether it pools the images of a query; none re-ranks them.
+        unit_length: Whether its number is known for features of unit length only.
         prints: What it prints, in its order: its label, the key of the metric, `rank` for the CMC
             of the rule, and the rank.
         words: What makes its number differ from that of others.
@@ -36,6 +38,8 @@ class Tool:
     distances: tuple[Distance, ...]
     rerank: str
     without_match: WithoutMatch
+    multi_query: bool
+    unit_length: bool
     prints: tuple[tuple[str, str, int | None], ...]
     words: str
     source: str
@@ -49,6 +53,8 @@ _TOOLS = (
         distances=("euclidean", "cosine"),
         rerank="torchreid",
         without_match="matched",
+        multi_query=False,
+        unit_length=False,
         prints=(
             ("mAP", "map_sum_precision", None),
             *((f"Rank-{k}", "rank", k) for k in (1, 5, 10, 20)),
@@ -65,6 +71,8 @@ _TOOLS = (
         distances=("cosine",),
         rerank="layumi",
         without_match="all",
+        multi_query=True,
+        unit_length=True,
         prints=(
             *((f"Rank@{k}", "rank", k) for k in (1, 5, 10)),
             ("mAP", "map_trapezoid", None),
@@ -80,6 +88,8 @@ _TOOLS = (
         distances=("cosine", "euclidean"),
         rerank="fastreid",
         without_match="matched",
+        multi_query=False,
+        unit_length=False,
         prints=(
             *((f"Rank-{k}", "rank", k) for k in (1, 5, 10)),
             ("mAP", "map_sum_precision", None),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from harness.evaluation.verification import measure_pairs
 from harness.run.file_report import FileMetric, FileReport
 from harness.run.file_request import Choices, FileRequest, choose
 from harness.run.file_source import Source, has_unit_length, open_source
-from harness.stats.intervals import interval
+from harness.stats.intervals import THESE_SPLITS, interval
 from harness.stats.trials import PerQuery
 from harness.types import Evidence, Interval, MetricInput, MetricSpec
 
@@ -70,6 +71,7 @@ def evaluate_file(request: FileRequest, specs: Sequence[MetricSpec]) -> FileRepo
         intervals=_intervals(measured, choices, file),
         breakdowns=parts,
         remarks=list(_remarks(file, choices, evidence)),
+        unprinted=_unprinted(file, choices),
         price=price,
         seconds=time.perf_counter() - started,
     )
@@ -156,14 +158,14 @@ def _break_down(
 def _intervals(
     measured: Sequence[Measured], choices: Choices, file: FeatureFile
 ) -> dict[str, Interval]:
-    """Return the intervals of rank-1 and both mAP over the identities of the queries."""
+    """Return the intervals of rank-1 and both mAP over the identities; a file has no splits."""
     found = {}
     for one in measured:
         name = short_name(one.name, one.k, choices.rule.headline)
         if name in _WITH_INTERVAL and one.value is not None:
-            found[name] = interval(
-                [PerQuery(one.values, file.query.pids, split=0, seed=0, protocol="")]
-            )
+            trial = PerQuery(one.values, file.query.pids, split=0, seed=0, protocol="")
+            whole = interval([trial])
+            found[name] = replace(whole, method=whole.method.removesuffix(THESE_SPLITS))
     return found
 
 
@@ -183,8 +185,14 @@ def _remarks(file: FeatureFile, choices: Choices, evidence: Evidence) -> Iterato
         )
         if choices.tool is not None:
             yield f"{choices.tool.title} leaves ties to its sort: its own number may differ."
-    if choices.tool is not None and choices.tool.key == "layumi" and not has_unit_length(file):
-        yield (
-            "The features are not of unit length: layumi's code ranks by their dot product, which "
-            "is another order than the cosine's here."
-        )
+
+
+def _unprinted(file: FeatureFile, choices: Choices) -> str | None:
+    """Return why it is not known what the tool that was asked for would print, or None."""
+    tool = choices.tool
+    if tool is None or not tool.unit_length or has_unit_length(file):
+        return None
+    return (
+        f"What {tool.title} would print is not known: it ranks by the dot product, which is in "
+        "another order than the cosine here, as the features are not of unit length."
+    )

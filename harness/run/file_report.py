@@ -63,6 +63,19 @@ class Price:
     compared: int
     referred: int
 
+    @property
+    def share(self) -> float | None:
+        """The fraction that went to the reference; None where there was nothing to compare."""
+        return self.referred / self.compared if self.compared else None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the price as JSON has it, the share in per cent."""
+        return {
+            "compared": self.compared,
+            "referred": self.referred,
+            "reference_share": percent(self.share),
+        }
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileReport:
@@ -81,6 +94,7 @@ class FileReport:
         intervals: Of some of them, by short name.
         breakdowns: The same numbers by what was asked for, part by part.
         remarks: What a reader should know, each a sentence.
+        unprinted: Why it is not known what the tool that was asked for would print, or None.
         price: What ranking took; None where the file has distances.
         seconds: Ranking and measuring.
     """
@@ -97,26 +111,27 @@ class FileReport:
     intervals: Mapping[str, Interval]
     breakdowns: Mapping[str, Sequence[Part]]
     remarks: Sequence[str]
+    unprinted: str | None
     price: Price | None
     seconds: float
 
     @property
-    def printed(self) -> dict[str, float | None]:
-        """What the tool that was asked for would print, by its labels; empty without one."""
+    def printed(self) -> dict[str, float | None] | None:
+        """What the tool that was asked for would print, by its labels; None if it is not known."""
         tool = self.choices.tool
+        if tool is None or self.unprinted is not None:
+            return None
         found = {metric.name: metric.outer for metric in self.metrics}
-        return {
-            label: found[key if k is None else f"{key}{k}"]
-            for label, key, k in (tool.prints if tool else ())
-        }
+        return {label: found[key if k is None else f"{key}{k}"] for label, key, k in tool.prints}
 
     def as_json(self) -> dict[str, Any]:
         """Return the report as one JSON object; fractions are in per cent."""
-        tool, price = self.choices.tool, self.price
+        tool = self.choices.tool
+        notes = {metric.name: metric.note for metric in self.metrics if metric.note}
         return {
             "file": self.path.name,
             "metrics": {metric.name: metric.outer for metric in self.metrics},
-            "notes": {metric.name: metric.note for metric in self.metrics if metric.note},
+            "notes": notes | ({"prints": self.unprinted} if self.unprinted else {}),
             "queries": self.queries,
             "queries_without_match": self.queries_without_match,
             "gallery": self.gallery,
@@ -134,12 +149,6 @@ class FileReport:
             },
             **({"prints": self.printed, "words": tool.words} if tool else {}),
             "remarks": list(self.remarks),
-            "engine": {
-                "compared": price.compared,
-                "referred": price.referred,
-                "reference_share": price.referred / price.compared,
-            }
-            if price
-            else None,
+            "engine": self.price.as_json() if self.price else None,
             "seconds": round(self.seconds, 3),
         }

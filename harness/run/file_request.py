@@ -18,6 +18,8 @@ from harness.types.method import Distance
 
 Name = TypeVar("Name", bound=str)
 
+_LARGEST = 2**60  # bytes: sums of sizes stay within 64 bits
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileRequest:
@@ -100,30 +102,28 @@ def choose(request: FileRequest, *, has_features: bool) -> Choices:
         UsageError: If a name is unknown, options contradict the tool or the file, or the memory is
             no size.
     """
-    tool = find_tool(request.tool) if request.tool else None
+    tool = None if request.tool is None else find_tool(request.tool)
     if tool is not None:
         _check_tool(request, tool)
     if not has_features:
         _check_without_features(request)
-    rule = request.rule or (tool.rules[0] if tool else "market1501")
+    rule = _given(request.rule, tool.rules[0] if tool else "market1501")
+    distance = _given(request.distance, tool.distances[0] if tool else "cosine")
+    without = _given(request.without_match, tool.without_match if tool else "matched")
     return Choices(
         rule=find_rule(rule),
-        distance=_distance(request, tool) if has_features else None,
-        rerank=find_variant(request.rerank) if request.rerank else None,
+        distance=_one_of("distance", distance, get_args(Distance)) if has_features else None,
+        rerank=None if request.rerank is None else find_variant(request.rerank),
         tool=tool,
-        ties=_one_of("rule of ties", request.ties or "pessimistic", TIES),
-        without_match=_one_of(
-            "rule of queries without a match",
-            request.without_match or (tool.without_match if tool else "matched"),
-            WITHOUT_MATCH,
-        ),
+        ties=_one_of("rule of ties", _given(request.ties, "pessimistic"), TIES),
+        without_match=_one_of("rule of queries without a match", without, WITHOUT_MATCH),
         multi_query=request.multi_query,
-        max_memory=parse_size(request.max_memory) if request.max_memory else None,
+        max_memory=None if request.max_memory is None else parse_size(request.max_memory),
     )
 
 
 def parse_size(text: str) -> int:
-    """Return a size in bytes.
+    """Return a size in bytes, at most an exbibyte: all the memory there is.
 
     Raises:
         UsageError: If it is none, or nothing.
@@ -133,16 +133,15 @@ def parse_size(text: str) -> int:
     """
     try:
         size = int(TypeAdapter(ByteSize).validate_python(text))
-    except ValidationError:
+    except (ValidationError, OverflowError):
         size = 0
     if size <= 0:
         raise UsageError(f"{text!r} is no size of memory.", "Give one such as 500MB or 2GB.")
-    return size
+    return min(size, _LARGEST)
 
 
-def _distance(request: FileRequest, tool: Tool | None) -> Distance:
-    given = request.distance or (tool.distances[0] if tool else "cosine")
-    return _one_of("distance", given, get_args(Distance))
+def _given(option: str | None, default: str) -> str:
+    return default if option is None else option
 
 
 def _one_of(kind: str, given: str, known: Iterable[Name]) -> Name:
@@ -165,13 +164,19 @@ def _check_tool(request: FileRequest, tool: Tool) -> None:
                 f"{tool.title} has no `{option} {given}`.",
                 f"Drop it, or choose {' or '.join(has)}; without `--as`, everything goes together.",
             )
+    if request.multi_query and not (tool.multi_query and request.rerank is None):
+        pair = " with `--rerank`" if tool.multi_query else ""
+        raise UsageError(
+            f"{tool.title} has no `--multi-query`{pair}.",
+            "Drop it; without `--as`, everything goes together.",
+        )
 
 
 def _check_without_features(request: FileRequest) -> None:
     """Refuse options that need features."""
     for option, given in (
-        ("--distance", request.distance),
-        ("--rerank", request.rerank),
+        ("--distance", request.distance is not None),
+        ("--rerank", request.rerank is not None),
         ("--multi-query", request.multi_query),
     ):
         if given:

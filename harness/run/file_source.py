@@ -11,10 +11,10 @@ from harness.definitions.rules import Rule
 from harness.errors import DataError
 from harness.evaluation.breakdown import RankIn, rank_distances, rank_features
 from harness.evaluation.distance import lengths
-from harness.evaluation.engine import MEMORY
 from harness.evaluation.feature_file import FeatureFile
 from harness.evaluation.inputs import Labels, Side, as_array
 from harness.evaluation.multi_query import pool_queries
+from harness.evaluation.nearness import MEMORY
 from harness.evaluation.ranks import evaluate_distances, rank
 from harness.evaluation.rerank.reranked import Reranked
 from harness.evaluation.rows import DistanceRows, MatrixRows
@@ -135,15 +135,19 @@ def open_source(file: FeatureFile, choices: Choices) -> Source:
 
 
 def _pooled(file: FeatureFile, query: Side, choices: Choices) -> Side:
-    """Return the queries with features pooled over the multi-query images of the file."""
+    """Return the queries with features pooled over the multi-query images of the file.
+
+    Features are pooled as they are compared: at unit length for the cosine, where each image weighs
+    the same, and as they are for the Euclidean distance; layumi pools them as they are.
+    """
     if file.multi is None:
         raise DataError(
             f"{file.path.name} has no images for multi-query.",
             "Add mquery_features, mquery_ids and mquery_cams (in a .mat: mquery_f, mquery_label, "
             "mquery_cam), or drop `--multi-query`.",
         )
-    as_they_are = choices.tool is not None and choices.tool.key == "layumi"
-    return pool_queries(query, file.multi, "mean" if as_they_are else "mean-unit")
+    by_angle = choices.distance == "cosine" and choices.tool is None
+    return pool_queries(query, file.multi, "mean-unit" if by_angle else "mean")
 
 
 def has_unit_length(file: FeatureFile) -> bool:

@@ -30,6 +30,8 @@ Float = npt.NDArray[np.float64]
 
 RESAMPLES = 9999
 ENOUGH_SPLITS = 5
+THESE_SPLITS = ", these splits only"
+"""What a method says in the end where fewer splits enter."""
 
 _BATCH_CELLS = 4_000_000  # T x B x I held at a time, 32 MB in float64
 
@@ -70,7 +72,7 @@ def interval(
         return replace(row, value=value, method="none: one identity")
     low, high, method = _resample(sums, counts, level, seed, resamples)
     if len({trial.split for trial in trials}) < ENOUGH_SPLITS:
-        method += ", these splits only"
+        method += THESE_SPLITS
     return replace(row, value=value, low=low, high=high, method=method)
 
 

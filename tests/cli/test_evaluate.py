@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ import numpy as np
 import pytest
 import scipy.io
 
+from harness.cli.evaluate_output import shown_share
+from harness.run.file_report import Price
 from harness.settings import Settings
 from harness.store import Store
 from tests.conftest import Outcome
@@ -157,6 +160,12 @@ class TestNumbers:
             assert interval["low"] <= result["metrics"][name] <= interval["high"]
             assert interval["n_identities"] == 10
 
+    def test_interval_knows_no_splits(self, harness, write):
+        """The method speaks of identities only: a file has no splits."""
+        intervals = harness("evaluate", write(scene()), "--json").json["intervals"]
+
+        assert intervals["rank1"]["method"] in ("BCa over identities", "percentile over identities")
+
     def test_one_identity_has_no_interval(self, harness, write):
         """With one identity nothing is known of how identities differ."""
         interval = harness("evaluate", write(RANKED), "--json").json["intervals"]["rank1"]
@@ -175,11 +184,13 @@ class TestNumbers:
         assert results[0] == results[1] == results[2]
 
     def test_max_memory_changes_nothing(self, harness, write):
-        """A smaller working memory gives the same numbers."""
+        """A smaller working memory, or one beyond any machine, gives the same numbers."""
         path = write(scene())
-        small = harness("evaluate", path, "--max-memory", "300KB", "--json").json
+        plain = harness("evaluate", path, "--json").json["metrics"]
 
-        assert small["metrics"] == harness("evaluate", path, "--json").json["metrics"]
+        for size in ("300KB", "10EB", "99999999TB"):
+            outcome = harness("evaluate", path, "--max-memory", size, "--json")
+            assert outcome.json["metrics"] == plain
 
     def test_as_text(self, harness, write):
         """People read a table, what was counted, and why numbers are missing."""
@@ -191,6 +202,31 @@ class TestNumbers:
         assert "map_sum_precision map_sum_precision@1" in text
         assert "12 queries, 2 of them without a match; 37 gallery images" in text
         assert "rank20: Rank-20 is not" not in text
+        assert "0.0 % of the true matches tie" in text
+
+    @pytest.mark.parametrize(
+        ("referred", "share", "words"),
+        [
+            (0, 0.0, "0 %"),
+            (1, 100 / 81_234, "0.0012 %"),
+            (4_321, 432_100 / 81_234, "5.3 %"),
+            (81_234, 100.0, "100 %"),
+        ],
+    )
+    def test_share_of_references(self, referred, share, words):
+        """The share that the reference decided is in per cent, two digits of it for people."""
+        price = Price(compared=81_234, referred=referred)
+
+        assert price.share == pytest.approx(share / 100)
+        assert shown_share(price) == words
+
+    def test_nothing_to_compare(self, harness, write):
+        """A gallery of matches only has no comparison, and no share of comparisons."""
+        arrays = {**scene(), "query_ids": np.ones(12, int), "gallery_ids": np.ones(37, int)}
+        outcome = harness("evaluate", write(arrays), "--json")
+
+        assert outcome.json["engine"] == {"compared": 0, "referred": 0, "reference_share": None}
+        assert "comparisons" not in harness("evaluate", write(arrays)).out
 
 
 class TestRules:
@@ -273,13 +309,36 @@ class TestTools:
         assert result["prints"]["Rank@5"] == pytest.approx(100 * cmc)
         assert result["prints"]["mAP"] == pytest.approx(100 * ap)
         assert (result["as"], result["without_match"]) == ("layumi", "all")
-        assert not any("unit length" in remark for remark in result["remarks"])
+        assert "prints" not in result["notes"]
 
     def test_layumi_without_unit_length(self, harness, write):
-        """Features that layumi's dot product would rank otherwise are remarked on."""
-        remarks = harness("evaluate", write(scene()), "--as", "layumi", "--json").json["remarks"]
+        """No number is claimed to be layumi's where its dot product would rank otherwise."""
+        words = ("evaluate", write(scene()), "--as", "layumi")
+        result = harness(*words, "--json").json
+        text = " ".join(harness(*words).out.split())
 
-        assert any("not of unit length" in remark for remark in remarks)
+        assert result["prints"] is None
+        assert "not of unit length" in result["notes"]["prints"]
+        assert result["notes"]["prints"] in text
+        assert "would print: Rank" not in text
+
+    def test_layumi_multi_query(self, harness, write):
+        """As layumi with multi-query: the mean of unit features, which need not have unit length."""
+        arrays = scene()
+        for side in ("query_features", "gallery_features"):
+            arrays[side] /= np.linalg.norm(arrays[side], axis=1, keepdims=True)
+        first, second = arrays["query_features"], arrays["query_features"][::-1]
+        more = {
+            "mquery_features": np.concatenate([first, second]),
+            "mquery_ids": np.tile(arrays["query_ids"], 2),
+            "mquery_cams": np.tile(arrays["query_cams"], 2),
+        }
+        words = ("--as", "layumi", "--multi-query", "--json")
+        result = harness("evaluate", write(arrays | more), *words).json
+        ranks = rank_naively(arrays, (first + second) / 2 @ arrays["gallery_features"].T)
+
+        first_hits = sum(r[0] == 1 for r in ranks if r)
+        assert result["prints"]["Rank@1"] == pytest.approx(100 * first_hits / len(ranks))
 
     @pytest.mark.parametrize("tool", ["torchreid", "fastreid"])
     def test_sum_of_precisions_over_matched(self, harness, write, tool):
@@ -319,6 +378,12 @@ class TestTools:
             (("--as", "fastreid", "--rule", "cuhk03"), "no `--rule cuhk03`"),
             (("--as", "torchreid", "--without-match", "all"), "no `--without-match all`"),
             (("--as", "fastreid", "--rerank", "paper"), "no `--rerank paper`"),
+            (("--as", "torchreid", "--multi-query"), "Torchreid has no `--multi-query`"),
+            (("--as", "fastreid", "--multi-query"), "FastReID has no `--multi-query`"),
+            (
+                ("--as", "layumi", "--multi-query", "--rerank", "layumi"),
+                "no `--multi-query` with `--rerank`",
+            ),
         ],
     )
     def test_contradiction(self, harness, write, words, what):
@@ -327,7 +392,7 @@ class TestTools:
 
         assert outcome.code == 2
         assert what in outcome.err
-        assert "Drop it, or choose" in outcome.err
+        assert "Drop it" in outcome.err
 
 
 class TestMore:
@@ -340,7 +405,8 @@ class TestMore:
         assert 0 < result["metrics"]["map_sum_precision"] <= 100
         assert result["engine"] is None
 
-    def test_multi_query(self, harness, write):
+    @pytest.mark.parametrize("distance", ["cosine", "euclidean"])
+    def test_multi_query(self, harness, write, distance):
         """Pooling the very images of the queries changes nothing; other images do."""
         arrays = scene()
         own = {
@@ -349,12 +415,13 @@ class TestMore:
             "mquery_cams": arrays["query_cams"],
         }
         path = write({**arrays, **own})
-        pooled = harness("evaluate", path, "--multi-query", "--json").json
+        words = ("--distance", distance, "--json")
+        plain = harness("evaluate", path, *words).json["metrics"]
+        pooled = harness("evaluate", path, "--multi-query", *words).json
         noise = write({**arrays, **own, "mquery_features": arrays["query_features"][::-1]})
 
-        plain = harness("evaluate", path, "--json").json["metrics"]
         assert pooled["metrics"] == plain
-        assert harness("evaluate", noise, "--multi-query", "--json").json["metrics"] != plain
+        assert harness("evaluate", noise, "--multi-query", *words).json["metrics"] != plain
         assert pooled["multi_query"] is True
 
     def test_breakdown(self, harness, write):
@@ -431,6 +498,51 @@ class TestStored:
 
         assert first == second
 
+    def test_replaces(self, harness, write):
+        """An entry that takes the place of another on the page says so, and how to show both."""
+        first = harness("evaluate", write(scene(), "first.npz"), *self.WORDS, "--json").json
+        second = harness("evaluate", write(scene(1), "second.npz"), *self.WORDS)
+        other_way = harness(
+            "evaluate", write(scene(1), "second.npz"), "--ties", "expected", *self.WORDS, "--json"
+        ).json
+
+        assert (first["stored_note"], other_way["stored_note"]) == (None, None)
+        assert "it replaces first.npz" in " ".join(second.out.split())
+        assert "another `--name`" in " ".join(second.out.split())
+
+    def test_older_stays_behind(self, harness, write):
+        """What was stored before a newer file of its name is not on the page, and says so."""
+        first, second = write(scene(), "first.npz"), write(scene(1), "second.npz")
+        for path in (first, second):
+            harness("evaluate", path, *self.WORDS)
+        again = harness("evaluate", first, *self.WORDS, "--json").json
+
+        assert "shows second.npz" in again["stored_note"]
+
+    def test_broken_store(self, harness, write, home):
+        """A store that cannot be used is told before the file is read."""
+        (home / "harness.sqlite").write_bytes(b"no database" * 100)
+        outcome = harness("evaluate", str(home / "nowhere.npz"), *self.WORDS)
+
+        assert outcome.code == 9
+        assert outcome.out == ""
+
+    def test_store_that_refuses(self, harness, write, home):
+        """Where the numbers cannot be kept they are printed nevertheless, and the error is told."""
+        path = write(scene())
+        harness("evaluate", path, *self.WORDS)
+        with sqlite3.connect(home / "harness.sqlite") as database:
+            database.execute(
+                "CREATE TRIGGER full BEFORE INSERT ON external "
+                "BEGIN SELECT RAISE(FAIL, 'database or disk is full'); END"
+            )
+        outcome = harness("evaluate", path, "--ties", "expected", *self.WORDS, "--json")
+
+        assert outcome.code == 4
+        assert outcome.json["metrics"]["rank1"] is not None
+        assert outcome.json["stored"] is None
+        assert "is full" in outcome.err
+
     def test_said(self, harness, write):
         """It says that what is stored is external and unverified."""
         assert "external and unverified" in harness("evaluate", write(scene()), *self.WORDS).out
@@ -447,6 +559,8 @@ class TestStored:
             (("--store", "--dataset", "market1501"), "`--store` needs `--name`"),
             (("--store", "--dataset", "market1501", "--name", " "), "`--store` needs `--name`"),
             (("--store", "--dataset", "market", "--name", "x"), "no dataset called 'market'"),
+            (("--dataset", "market1501"), "`--dataset` is for `--store`"),
+            (("--name", ""), "`--name` is for `--store`"),
         ],
     )
     def test_refused(self, harness, write, words, what):
@@ -496,9 +610,18 @@ ZERO = scene()["query_features"] * np.eye(1, 12).T
         (scene(), ("--multi-query",), 6, "no images for multi-query", "mquery_features"),
         (scene(), ("--max-memory", "lots"), 2, "'lots' is no size", "2GB"),
         (scene(), ("--max-memory", "0"), 2, "'0' is no size", "2GB"),
+        (scene(), ("--max-memory", "9" * 400 + "GB"), 2, "is no size", "2GB"),
+        (scene(), ("--max-memory", ""), 2, "'' is no size", "2GB"),
+        (scene(), ("--rule", ""), 2, "no rule called ''", "market1501"),
+        (scene(), ("--distance", ""), 2, "no distance called ''", "cosine"),
+        (scene(), ("--rerank", ""), 2, "no re-ranking called ''", "paper"),
+        (scene(), ("--as", ""), 2, "no tool called ''", "layumi"),
+        (scene(), ("--ties", ""), 2, "no rule of ties called ''", "expected"),
+        (scene(), ("--without-match", ""), 2, "without a match called ''", "all"),
         (scene(), ("--max-memory", "1KB"), 2, "working memory", "Allow at least"),
         (RANKED, ("--distance", "cosine"), 2, "holds distances, for which `--distance`", "Drop"),
         (RANKED, ("--rerank", "paper"), 2, "holds distances, for which `--rerank`", "Drop"),
+        (RANKED, ("--rerank", ""), 2, "holds distances, for which `--rerank`", "Drop"),
         (RANKED, ("--multi-query",), 2, "holds distances, for which `--multi-query`", "Drop"),
         ({**RANKED, "distances": np.full((1, 7), np.nan)}, (), 6, "NaN or infinity", "again"),
         ({**RANKED, "distances": np.ones((7, 1))}, (), 6, "shape (7, 1)", "Transpose it"),
