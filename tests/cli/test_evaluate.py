@@ -323,7 +323,7 @@ class TestTools:
         assert "would print: Rank" not in text
 
     def test_layumi_multi_query(self, harness, write):
-        """As layumi with multi-query: the mean of unit features, which need not have unit length."""
+        """As layumi with multi-query: the mean of unit features, itself of any length."""
         arrays = scene()
         for side in ("query_features", "gallery_features"):
             arrays[side] /= np.linalg.norm(arrays[side], axis=1, keepdims=True)
