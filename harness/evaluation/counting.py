@@ -110,6 +110,7 @@ def _sieve(tile: Tile, found: int, room: Room, gallery: Gallery, block: Block, a
     values, place, nearness = tile.values[a], room.place, room.nearness
     pids, camids = gallery.pids, gallery.camids
     pid, begin = block.pids[a], tile.begin
+    lowest = block.cut[block.start[a]] - block.margin[a]
     junk_camera = block.camids[a] if block.junk == SAME_CAMERA else _NO_CAMERA_AT_ALL
     n = 0
     for k in range(found):
@@ -117,7 +118,7 @@ def _sieve(tile: Tile, found: int, room: Room, gallery: Gallery, block: Block, a
         j = begin + c
         place[n] = c
         nearness[n] = values[c]
-        n += (pids[j] != pid) & (pids[j] >= 0) & (camids[j] != junk_camera)
+        n += (values[c] >= lowest) & (pids[j] != pid) & (pids[j] >= 0) & (camids[j] != junk_camera)
     return n
 
 

@@ -129,17 +129,16 @@ class Product:
     @property
     def bytes_per_query(self) -> int:
         """Working memory for one query: a row of a tile, and its features while they are made."""
-        return 4 * self.width + 28 * int(self._dimensions)
+        return 4 * self.width + 12 * int(self._dimensions)
 
     def open(self, queries: slice) -> ProductBlock:
         """Return some queries, ready to be multiplied."""
-        reference = self._query.rows(queries)
-        features = reference * self.unit
-        features -= self.gallery.shift
+        given, scale = self._query.features[queries], self._query.scale[queries]
+        reference = np.empty(given.shape)
+        in_threads(partial(_divide, given, scale, reference), len(given))
+        features = _centred(Centred(reference, np.full(len(given), self.unit), self.gallery.shift))
         margin, fine_margin = self._margins(queries)
-        return ProductBlock(
-            self, reference, features.astype(np.float32), margin.astype(np.float32), fine_margin
-        )
+        return ProductBlock(self, reference, features, margin.astype(np.float32), fine_margin)
 
     def _margins(self, queries: slice) -> tuple[Float, Float]:
         """Return the differences of nearness beyond which the order is certain, (A,) each.
@@ -159,11 +158,8 @@ class Product:
 
     def part(self, part: slice) -> Float32:
         """Return the features of a part of the gallery as they are multiplied, (B, d)."""
-        features = self.gallery.features[part]
-        centred = np.empty(features.shape, dtype=np.float32)
-        source = self.gallery._replace(features=features, factor=self.gallery.factor[part])
-        in_threads(partial(_centre, source, centred), len(features))
-        return centred
+        features, factor, shift = self.gallery
+        return _centred(Centred(features[part], factor[part], shift))
 
     def matches(self, features: Float32, start: Int, match: Int) -> Float32:
         """Return the nearness of queries and each of their matches, (m,)."""
@@ -208,6 +204,13 @@ def _error(d: int, e: float, product: Float, bias: Float) -> Float:
     return g * product + 10 * e * (product + bias)
 
 
+def _centred(side: Centred) -> Float32:
+    """Return features as they are multiplied, (N, d)."""
+    centred = np.empty(side.features.shape, dtype=np.float32)
+    in_threads(partial(_centre, side, centred), len(centred))
+    return centred
+
+
 def _lengths(side: Centred) -> Float:
     """Return the lengths of centred features, (N,)."""
     squared = np.empty(len(side.features))
@@ -223,6 +226,16 @@ def _square_lengths(side: Centred, squared: Float, rows: tuple[int, int]) -> Non
         for i in range(len(row)):
             total += (row[i] * factor - side.shift[i]) ** 2
         squared[n] = total
+
+
+@njit(cache=True, nogil=True)
+def _divide(
+    features: npt.NDArray[Any], scale: Float, divided: Float, rows: tuple[int, int]
+) -> None:
+    """Write some features over their scale, (N, d), as `PreparedSide.rows` does."""
+    for n in range(rows[0], rows[1]):
+        for i in range(features.shape[1]):
+            divided[n, i] = features[n, i] / scale[n]
 
 
 @njit(cache=True, nogil=True)
