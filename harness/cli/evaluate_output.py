@@ -85,7 +85,7 @@ def _title(report: FileReport) -> str:
 def _counts(report: FileReport) -> str:
     price = report.price
     referred = (
-        f"; {shown_share(price)} of the comparisons went to the reference distance"
+        f"; {shown_share(price)} of the comparisons were too close for float32"
         if price and price.compared
         else ""
     )

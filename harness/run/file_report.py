@@ -65,7 +65,7 @@ class Price:
 
     @property
     def share(self) -> float | None:
-        """The fraction that went to the reference; None where there was nothing to compare."""
+        """The fraction that was too close for float32; None where there was nothing to compare."""
         return self.referred / self.compared if self.compared else None
 
     def as_json(self) -> dict[str, Any]:
