@@ -14,7 +14,7 @@ from functools import cache
 from threading import Lock
 from typing import Any
 
-import numba
+from numba import config
 from threadpoolctl import ThreadpoolController
 
 _lock = Lock()
@@ -29,7 +29,7 @@ def in_threads(loop: Callable[[tuple[int, int]], object], rows: int) -> None:
         loop: Takes the range of its rows.
         rows: How many there are.
     """
-    threads = numba.get_num_threads()
+    threads = count_threads()
     if threads == 1 or rows == 1:
         loop((0, rows))
         return
@@ -37,6 +37,15 @@ def in_threads(loop: Callable[[tuple[int, int]], object], rows: int) -> None:
     size = -(-rows // threads)  # one piece each: a product packs the gallery again for every piece
     ranges = [(at, min(at + size, rows)) for at in range(0, rows, size)]
     list(_pool(threads).map(loop, ranges))
+
+
+def count_threads() -> int:
+    """Return OMP_NUM_THREADS where it is set, else the cores that this process may use.
+
+    Numba is not asked: its answer starts its own threads and sets how many torch trains with.
+    """
+    named = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
+    return int(named) if named.isdigit() and int(named) else int(config.NUMBA_NUM_THREADS)
 
 
 @contextmanager

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import subprocess
+import sys
 import tracemalloc
 
 import numpy as np
@@ -25,6 +28,7 @@ from harness.evaluation.ranks import evaluate, evaluate_distances, rank
 from harness.evaluation.rows import ExactRows, MatrixRows
 from harness.evaluation.threads import one_thread_each
 from harness.types.method import Distance
+from tests.conftest import REPOSITORY
 from tests.evaluation.scenes import random_scene, scaled, side
 from tests.evaluation.test_ranks import assert_same, tiles_of
 
@@ -309,9 +313,9 @@ def test_half_precision_arrays_are_widened():
 def test_threads_change_nothing(monkeypatch):
     """The evidence is the same to the last bit on one thread and on three."""
     query, gallery = random_scene(5, integers=True, gallery=200)
-    monkeypatch.setattr("harness.evaluation.threads.numba.get_num_threads", lambda: 1)
+    monkeypatch.setattr("harness.evaluation.threads.count_threads", lambda: 1)
     one = evaluate(query, gallery, distance="euclidean")
-    monkeypatch.setattr("harness.evaluation.threads.numba.get_num_threads", lambda: 3)
+    monkeypatch.setattr("harness.evaluation.threads.count_threads", lambda: 3)
     assert_same(evaluate(query, gallery, distance="euclidean"), one)
 
 
@@ -328,6 +332,25 @@ def test_features_of_many_dimensions_keep_to_the_memory():
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 10 * 2**20
+
+
+def test_ranking_leaves_the_threads_of_training_alone():
+    """Torch trains with as many threads after an evaluation as before, so to the same bits."""
+    script = (
+        "import numpy as np, torch; from tests.evaluation.scenes import random_scene; "
+        "from harness.evaluation.ranks import evaluate; before = torch.get_num_threads(); "
+        "evaluate(*random_scene(0, integers=True), distance='euclidean'); "
+        "assert (before, torch.get_num_threads()) == (1, 1), torch.get_num_threads()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_overlapping_evaluations_give_the_threads_back():
@@ -349,7 +372,7 @@ def test_overlapping_evaluations_give_the_threads_back():
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_forked_process_ranks_too(monkeypatch):
     """A worker that was forked after an evaluation evaluates as its parent does."""
-    monkeypatch.setattr("harness.evaluation.threads.numba.get_num_threads", lambda: 2)
+    monkeypatch.setattr("harness.evaluation.threads.count_threads", lambda: 2)
     query, gallery = random_scene(9, integers=True)
     expected = evaluate(query, gallery, distance="euclidean").nearer.tolist()
     context = multiprocessing.get_context("fork")
