@@ -1,0 +1,1 @@
+"""The regression gate: accepted baselines, and what is held against them."""

@@ -1,0 +1,1 @@
+"""The conformance kit: what the harness promises its users of every plugin, as named checks."""
