@@ -1,4 +1,4 @@
-"""The hooks of the harness: four, each collecting, one sentence each.
+"""The hooks of the harness: five, each collecting, one sentence each.
 
 A plugin implements the ones it needs with `hookimpl` and calls `register` once for each thing.
 Its package must not import torch: specs hold addresses, the loader resolves them when needed.
@@ -33,6 +33,11 @@ def register_datasets(register: Callable[[DatasetSpec], None]) -> None:
 @hookspec
 def register_metrics(register: Callable[[MetricSpec], None]) -> None:
     """Call `register` with each metric of the plugin."""
+
+
+@hookspec
+def register_protocols(register: Callable[[str], None]) -> None:
+    """Call `register` with the text (YAML) of each protocol of the plugin's data sets."""
 
 
 @hookspec

@@ -59,6 +59,7 @@ class Registry:
     methods: dict[str, MethodSpec] = field(default_factory=dict)
     datasets: dict[str, DatasetSpec] = field(default_factory=dict)
     metrics: dict[str, MetricSpec] = field(default_factory=dict)
+    protocols: list[str] = field(default_factory=list)
     papers: list[str] = field(default_factory=list)
     origins: dict[tuple[str, str], Origin] = field(default_factory=dict)
     loaded: list[Origin] = field(default_factory=list)
@@ -159,6 +160,7 @@ def _load_one(registry: Registry, origin: Origin, entry: EntryPoint) -> None:
         ("metric", registry.metrics, collected.metrics),
     ):
         _merge(registry, kind, known, specs, origin)
+    registry.protocols.extend(collected.protocols)
     registry.papers.extend(collected.papers)
     registry.loaded.append(origin)
 
@@ -170,6 +172,7 @@ class _Collected:
     methods: list[MethodSpec] = field(default_factory=list)
     datasets: list[DatasetSpec] = field(default_factory=list)
     metrics: list[MetricSpec] = field(default_factory=list)
+    protocols: list[str] = field(default_factory=list)
     papers: list[str] = field(default_factory=list)
 
 
@@ -179,6 +182,7 @@ def _collect(manager: pluggy.PluginManager) -> _Collected:
         ("register_methods", collected.methods.append),
         ("register_datasets", collected.datasets.append),
         ("register_metrics", collected.metrics.append),
+        ("register_protocols", collected.protocols.append),
         ("register_papers", collected.papers.append),
     )
     for hook, register in calls:

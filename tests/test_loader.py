@@ -63,6 +63,28 @@ def test_third_party_plugin_is_found(install):
     assert str(registry.origin("method", "other")) == "other (reid-other 2.5)"
 
 
+def test_texts_of_a_plugin_are_collected(install):
+    """What a plugin registers as text, protocols and papers, is kept as it is."""
+    install(
+        "reid-texts",
+        "texts",
+        """
+        from harness import hookimpl
+
+        @hookimpl
+        def register_protocols(register):
+            register("a protocol")
+
+        @hookimpl
+        def register_papers(register):
+            register("a paper")
+        """,
+    )
+    registry = load_plugins()
+
+    assert (registry.protocols, registry.papers) == (["a protocol"], ["a paper"])
+
+
 def test_broken_plugin_does_not_stop_the_others(install):
     """A plugin that raises on import is a problem of its own; the others load."""
     install("reid-broken", "broken", "raise RuntimeError('no CUDA')")

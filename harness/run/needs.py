@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from harness.data.protocol import Protocol
 from harness.errors import DataError, UsageError
 from harness.loader import Registry
-from harness.specs import list_protocols, load_protocol
+from harness.specs import all_protocols
 from harness.types import MethodSpec, Split, Trial
 
 
@@ -58,11 +58,11 @@ def _offer(registry: Registry) -> str:
 
     Where queries are of low resolution as captured, only reading the images could tell.
     """
-    shipped = list_protocols()
+    protocols = all_protocols(registry.protocols)
     keys = [
         spec.key
         for spec in registry.datasets.values()
-        if spec.protocol in shipped and load_protocol(spec.protocol).degradation is not None
+        if spec.protocol in protocols and protocols[spec.protocol].degradation is not None
     ]
     if not keys:
         return "`harness data list` shows what there is"

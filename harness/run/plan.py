@@ -20,7 +20,7 @@ from harness.pixels import Size
 from harness.run.needs import check_needs
 from harness.run.request import RunRequest, build_config, choose_recipe, describe_narrowing
 from harness.settings import Settings
-from harness.specs import Down, ProtocolSpec, list_protocols, load_protocol
+from harness.specs import Down, ProtocolSpec, all_protocols
 from harness.training import Device, choose_device
 from harness.types import (
     DatasetSpec,
@@ -109,7 +109,7 @@ def make_plan(
     dataset = registry.dataset(request.dataset)
     recipe = choose_recipe(method, request.recipe)
     config = build_config(method, recipe, request.settings)
-    rules = choose_protocol(request, dataset)
+    rules = choose_protocol(request, dataset, registry)
     device = choose_device(request.device, request.precision)
     root, records = load(dataset, settings, announce)
     hashes = {} if dataset.rule else content_hashes(root, records, settings)
@@ -141,19 +141,21 @@ def make_plan(
     )
 
 
-def choose_protocol(request: RunRequest, dataset: DatasetSpec) -> ProtocolSpec:
+def choose_protocol(request: RunRequest, dataset: DatasetSpec, registry: Registry) -> ProtocolSpec:
     """Return the protocol that was asked for, or the data set's default.
 
     Raises:
         UnknownName: If none of the data set's protocols has that key.
     """
-    if request.protocol is None:
-        return load_protocol(dataset.protocol)
-    specs = {key: load_protocol(key) for key in list_protocols()}
-    known = [key for key, spec in specs.items() if spec.dataset == dataset.key]
-    if request.protocol not in known:
-        raise UnknownName(f"protocol of {dataset.key!r}", request.protocol, known)
-    return specs[request.protocol]
+    known = {
+        key: spec
+        for key, spec in all_protocols(registry.protocols).items()
+        if spec.dataset == dataset.key
+    }
+    key = request.protocol or dataset.protocol
+    if key not in known:
+        raise UnknownName(f"protocol of {dataset.key!r}", key, known)
+    return known[key]
 
 
 def _choose_weights(

@@ -6,7 +6,7 @@ Nothing here looks at images or at results.
 from harness.specs.cell import Cell, Settings, Source
 from harness.specs.folder import specs_folder
 from harness.specs.hashes import load_hashes
-from harness.specs.library import all_papers
+from harness.specs.library import all_papers, all_protocols
 from harness.specs.paper import (
     Assumed,
     CellEntry,
@@ -43,6 +43,7 @@ __all__ = [
     "SplitLists",
     "Table",
     "all_papers",
+    "all_protocols",
     "list_papers",
     "list_protocols",
     "load_hashes",

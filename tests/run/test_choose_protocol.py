@@ -12,7 +12,8 @@ from harness.run.request import RunRequest
 
 def chosen(dataset: str, protocol: str | None) -> str:
     request = RunRequest(plugin="baseline-hr", dataset=dataset, protocol=protocol)
-    return choose_protocol(request, load_plugins().dataset(dataset)).key
+    registry = load_plugins()
+    return choose_protocol(request, registry.dataset(dataset), registry).key
 
 
 def test_the_default_and_another():
