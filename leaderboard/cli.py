@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import webbrowser
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -29,6 +30,7 @@ def _group() -> None:
 
 @app.command("build")
 def build(
+    context: typer.Context,
     out: Annotated[
         Path | None,
         typer.Option("--out", help="The folder to write; HARNESS_HOME/site if not given."),
@@ -49,7 +51,9 @@ def build(
     Example: `harness leaderboard build --out site --open`
     """
     settings = Settings.from_environment()
-    built = _build(settings, out or settings.home / "site", images=images)
+    # What plugins brought is handed over by `harness`: this package knows no loader.
+    load_papers: Callable[[], Sequence[str]] = context.obj or tuple
+    built = _build(settings, out or settings.home / "site", load_papers(), images=images)
     if as_json:
         typer.echo(json.dumps({**asdict(built), "index": str(built.index)}, indent=2))
     else:
@@ -62,7 +66,7 @@ def build(
         webbrowser.open(built.index.as_uri())
 
 
-def _build(settings: Settings, folder: Path, *, images: bool) -> Built:
+def _build(settings: Settings, folder: Path, papers: Sequence[str], *, images: bool) -> Built:
     """Build the site behind a bar, which is drawn on a terminal only."""
     from harness.store import Store  # SQLAlchemy, numpy and scipy: seconds that help need not wait
     from leaderboard import site
@@ -76,4 +80,5 @@ def _build(settings: Settings, folder: Path, *, images: bool) -> Built:
             folder,
             lambda done, total: bars.update(task, completed=done, total=total),
             settings if images else None,
+            papers,
         )

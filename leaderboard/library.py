@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.specs import Cell, PaperSpec, list_papers, load_paper
+from harness.specs import Cell, PaperSpec, all_papers
 from harness.store import ExternalView, ProtocolInfo, Row, RunView, Store
 
 FLOOR = "initial-weights"
@@ -65,9 +65,18 @@ class Library:
         return newest.provenance["description"] if newest else {}
 
 
-def read(store: Store) -> Library:
-    """Read rows, runs and papers."""
-    papers = sorted(map(load_paper, list_papers()), key=lambda paper: (paper.year, paper.key))
+def read(store: Store, of_plugins: Iterable[str] = ()) -> Library:
+    """Read rows, runs and papers.
+
+    Args:
+        store: What was run.
+        of_plugins: The papers that plugins registered, each a YAML text.
+
+    Raises:
+        PluginError: If a plugin brings a paper that is there already.
+        UsageError: If such a text is not a paper.
+    """
+    papers = sorted(all_papers(of_plugins).values(), key=lambda paper: (paper.year, paper.key))
     return Library(
         rows=store.where_rows(),
         runs=store.where_runs(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -65,6 +65,7 @@ def build(
     folder: Path,
     advance: Callable[[int, int], None],
     settings: Settings | None = None,
+    papers: Iterable[str] = (),
 ) -> Built:
     """Build the site of a store.
 
@@ -76,11 +77,13 @@ def build(
         advance: Called after each page with the number of pages done and of all pages.
         settings: Names the folders of the data sets, whose images are shown beside restored ones;
             None leaves all images of people out, and removes those of an earlier build.
+        papers: Those that plugins registered, each a YAML text.
 
     Raises:
+        PluginError: If a plugin brings a paper that is there already.
         UsageError: If a page cannot be written.
     """
-    library = read(store)
+    library = read(store, papers)
     renderer = Renderer()
     album = None if settings is None else Album(store, folder, settings)
     pages = list(_pages(store, library, album))

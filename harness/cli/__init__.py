@@ -17,6 +17,7 @@ from harness.cli import compare, data, doctor, evaluate, papers, plugins, run, r
 from harness.cli.console import stderr
 from harness.errors import HarnessError, InternalError, Interrupted
 from harness.hookspecs import COMMAND_GROUP
+from harness.loader import load_plugins
 
 app = typer.Typer(
     name="harness",
@@ -36,6 +37,7 @@ def _print_version(asked: bool) -> None:
 
 @app.callback()
 def _root(
+    context: typer.Context,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
     version: Annotated[
         bool,
@@ -47,6 +49,12 @@ def _root(
     Try it without any download:
     `harness run --plugin baseline-hr --dataset synthped --recipe smoke`
     """
+    context.obj = _papers_of_plugins
+
+
+def _papers_of_plugins() -> list[str]:
+    """Return the papers that plugins registered; what a command of another package is handed."""
+    return load_plugins().papers
 
 
 app.command("run")(run.run)
