@@ -7,19 +7,15 @@ time and never the result.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from functools import cache
 from threading import Lock
 from typing import Any
 
 from numba import config
 from threadpoolctl import ThreadpoolController
-
-_lock = Lock()
-_inside: list[None] = []  # one for each caller that is inside
-_limits: list[Any] = []
 
 
 def in_threads(loop: Callable[[tuple[int, int]], object], rows: int) -> None:
@@ -33,7 +29,7 @@ def in_threads(loop: Callable[[tuple[int, int]], object], rows: int) -> None:
     if threads == 1 or rows == 1:
         loop((0, rows))
         return
-    loop((0, 0))  # compiles it here: several threads at once may fail to
+    loop((0, 0))  # no row yet: numba compiles it here, where several threads at once may fail to
     size = -(-rows // threads)  # one piece each: a product packs the gallery again for every piece
     ranges = [(at, min(at + size, rows)) for at in range(0, rows, size)]
     list(_pool(threads).map(loop, ranges))
@@ -48,24 +44,37 @@ def count_threads() -> int:
     return int(named) if named.isdigit() and int(named) else int(config.NUMBA_NUM_THREADS)
 
 
-@contextmanager
-def one_thread_each() -> Iterator[None]:
+class _OneThread:
+    """One limit on the threads of linear algebra, held while any of its callers is inside."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._callers = 0
+        self._limit: Any = None
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._callers:
+                self._limit = _libraries().limit(limits=1, user_api="blas")
+            self._callers += 1
+
+    def __exit__(self, *_error: object) -> None:
+        with self._lock:
+            self._callers -= 1
+            if not self._callers:
+                self._limit.restore_original_limits()
+
+
+_ONE_THREAD = _OneThread()
+
+
+def one_thread_each() -> AbstractContextManager[None]:
     """Let the linear algebra of each of our threads run on that thread alone.
 
     Its own threads would wait for their next work by spinning, on the cores that count meanwhile.
     Callers may overlap: the last to leave gives the threads back.
     """
-    with _lock:
-        if not _inside:
-            _limits.append(_libraries().limit(limits=1, user_api="blas"))
-        _inside.append(None)
-    try:
-        yield
-    finally:
-        with _lock:
-            _inside.pop()
-            if not _inside:
-                _limits.pop().restore_original_limits()
+    return _ONE_THREAD
 
 
 @cache
