@@ -165,10 +165,11 @@ def _blocks(nearness: Nearness, search: Search, task: Task) -> Iterator[slice]:
     allowed = task.max_memory - nearness.fixed_bytes
     if of_query.max() > allowed:
         least = of_query.max() + nearness.fixed_bytes
+        enough = 2 * least  # tiles widen with what is allowed, by less than half of it
         raise UsageError(
             f"One query needs {least / 2**20:.3f} MB of working memory, and "
             f"{task.max_memory / 2**20:.3f} MB are allowed.",
-            f"Allow at least {np.ceil(2 * least / 2**20):.0f} MB.",
+            f"Allow {np.ceil(enough / 2**20):.0f} MB, which is enough.",
         )
     total = np.concatenate([[0], np.cumsum(of_query)])
     start = 0

@@ -618,7 +618,7 @@ ZERO = scene()["query_features"] * np.eye(1, 12).T
         (scene(), ("--as", ""), 2, "no tool called ''", "layumi"),
         (scene(), ("--ties", ""), 2, "no rule of ties called ''", "expected"),
         (scene(), ("--without-match", ""), 2, "without a match called ''", "all"),
-        (scene(), ("--max-memory", "1KB"), 2, "working memory", "Allow at least"),
+        (scene(), ("--max-memory", "1KB"), 2, "working memory", "which is enough"),
         (RANKED, ("--distance", "cosine"), 2, "holds distances, for which `--distance`", "Drop"),
         (RANKED, ("--rerank", "paper"), 2, "holds distances, for which `--rerank`", "Drop"),
         (RANKED, ("--rerank", ""), 2, "holds distances, for which `--rerank`", "Drop"),

@@ -396,7 +396,7 @@ def test_memory_too_small_for_one_query_is_refused():
         UsageError, match=r"One query needs 0\.\d+ MB .* 0\.001 MB are allowed"
     ) as told:
         evaluate(query, gallery, distance="euclidean", max_memory=1000)
-    assert told.value.next_step == "Allow at least 1 MB."
+    assert told.value.next_step == "Allow 1 MB, which is enough."
 
 
 def test_single_shot_is_left_out_where_it_is_not_asked_for():
@@ -429,6 +429,25 @@ def test_a_product_of_tensors_ranks_as_one_of_arrays(distance, scale):
     finally:
         torch.set_float32_matmul_precision(chosen)
     assert_same(found, evaluate(query, gallery, distance=distance))
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16])
+def test_a_product_of_half_precision_tensors_is_of_what_they_hold(kind):
+    """Half precision on a device is widened, never multiplied as it is."""
+    given = random_scene(10, integers=False)
+    halves = [torch.from_numpy(np.asarray(one.features)).to(kind) for one in given]
+    query, gallery = (
+        Side(half.double().numpy(), one.pids, one.camids)
+        for half, one in zip(halves, given, strict=True)
+    )
+    sides = (
+        prepare(Side(halves[0], query.pids, query.camids), "query", "cosine"),
+        prepare(Side(halves[1], gallery.pids, gallery.camids), "gallery", "cosine"),
+    )
+    task = Task(query.labels, gallery.labels, RULES["market1501"], MEMORY, single_shot=True)
+    product = DeviceProduct(*sides, "cosine", MEMORY, halves[1])
+    found = run(product, ExactRows(*sides, "cosine"), task).evidence
+    assert_same(found, evaluate(query, gallery, distance="cosine"))
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
