@@ -97,8 +97,8 @@ def check_features(query: Side, gallery: Side, distance: str) -> None:
         if 0 in side.features.shape:
             raise DataError(
                 f"The {name} has no features: their shape is {tuple(side.features.shape)}.",
-                "Give at least one image on each side; the cameras and identity lists of a protocol "
-                "choose them.",
+                "Give at least one image on each side; a protocol chooses them by its cameras and "
+                "identity lists.",
             )
     if query.features.shape[1] != gallery.features.shape[1]:
         raise DataError(
