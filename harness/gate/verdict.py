@@ -75,9 +75,10 @@ class Check(_Frozen):
     new: float | None = None
     """The number that is held against it."""
     delta: IntervalJson | None = None
-    """New - baseline, with its interval where the tier has one."""
+    """New - baseline, with its interval where the tier has one; of speed new / baseline, in `x`."""
     margin: float | None = None
-    """The largest loss that passes; of the numeric tier the noise floor, of speed the tolerance."""
+    """The largest loss that passes; of the numeric tier the noise floor, of speed the largest
+    ratio."""
     p: float | None = None
     """Probability of such a loss or a larger one if the true loss were the margin, adjusted after
     Holm over all checks of a verdict that have one."""
@@ -102,6 +103,8 @@ class Verdict(_Frozen):
     """When the verdict was made, UTC in ISO form."""
     outcome: Outcome
     """The worst of the checks."""
+    strict: bool = False
+    """Whether undecided was asked to be an error."""
     exit_code: int = Field(ge=0)
     """0 nothing found, 1 a loss or a vanished row, 4 ranks that differ or rows that cannot be
     compared, 5 undecided where that was asked to be an error."""
