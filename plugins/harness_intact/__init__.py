@@ -124,6 +124,28 @@ _QUICK = {
 
 RECIPES = (
     Recipe(
+        name="tiny",
+        summary="Slivers of the networks for seconds: for tests, not for numbers.",
+        trials=1,
+        narrowed="all networks narrowed to a sixteenth or less, one epoch at 48 x 24",
+        values={
+            "height": 48,
+            "width": 24,
+            "base_width": 4,
+            "images": 64,
+            "batch_identities": 4,
+            "sr_width": 4,
+            "sr_blocks": 1,
+            "d_width": 4,
+            "association_width": 32,
+            "sr_images": 64,
+            "association_images": 64,
+            "lr": 3e-3,
+            "head_lr": 3e-3,
+            "d_lr": 2e-3,
+        },
+    ),
+    Recipe(
         name="smoke",
         summary="Narrow networks for a minute: shows that everything works.",
         trials=1,

@@ -190,7 +190,7 @@ def test_initial_weights_have_no_stage():
 
 
 @pytest.mark.parametrize("key", ["baseline-hr", "baseline-hr-lr", "initial-weights"])
-@pytest.mark.parametrize("name", ["smoke", "quick", "standard", "paper"])
+@pytest.mark.parametrize("name", ["tiny", "smoke", "quick", "standard", "paper"])
 def test_recipes_fit_their_config(key, name):
     """Every recipe gives a valid config, and all but `paper` say what they narrow."""
     spec = load_plugins().method(key)
@@ -201,7 +201,7 @@ def test_recipes_fit_their_config(key, name):
     assert bool(recipe.narrowed) == (name != "paper")
 
 
-@pytest.mark.parametrize("name", ["smoke", "quick", "standard"])
+@pytest.mark.parametrize("name", ["tiny", "smoke", "quick", "standard"])
 def test_baselines_put_the_same_images_through_the_identity_loss(name):
     """The two baselines are compared at the same number of images, in batches of the same size."""
     totals = []

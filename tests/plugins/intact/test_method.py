@@ -401,7 +401,7 @@ class TestEmbedding:
 
 
 class TestRecipes:
-    @pytest.mark.parametrize("name", ["smoke", "quick", "standard", "paper"])
+    @pytest.mark.parametrize("name", ["tiny", "smoke", "quick", "standard", "paper"])
     def test_recipes_fit_their_config(self, name):
         """Every recipe gives a valid config, and says what is less or unknown in it."""
         spec = load_plugins().method("intact")
@@ -413,6 +413,7 @@ class TestRecipes:
     @pytest.mark.parametrize(
         ("name", "words"),
         [
+            ("tiny", ["all networks", "a sixteenth or less", "one epoch", "48 x 24"]),
             ("smoke", ["all networks", "a quarter or less", "4,800", "96 x 48"]),
             (
                 "quick",
@@ -433,6 +434,7 @@ class TestRecipes:
             "phi and sigma": config.association_width / whole.association_width,
         }
         expected = {
+            "tiny": dict.fromkeys(shares, 1 / 16),
             "smoke": {"R": 1 / 4, "S": 1 / 8, "blocks": 1 / 8, "D": 1 / 4, "phi and sigma": 1 / 8},
             "quick": {"R": 1, "S": 1 / 2, "blocks": 1 / 4, "D": 1 / 2, "phi and sigma": 1 / 2},
         }
@@ -460,12 +462,12 @@ class TestRecipes:
     def test_later_recipes_narrow_less(self):
         """S and D never shrink from one recipe to the next."""
         spec = load_plugins().method("intact")
-        names = ("smoke", "quick", "standard", "paper")
+        names = ("tiny", "smoke", "quick", "standard", "paper")
         configs = [build_config(spec, spec.recipes[name], ()) for name in names]
         sizes = [
             (c.sr_width, c.sr_blocks, c.d_width) for c in configs if isinstance(c, IntactConfig)
         ]
 
-        assert len(sizes) == 4
+        assert len(sizes) == 5
         for smaller, larger in pairwise(sizes):
             assert all(a <= b for a, b in zip(smaller, larger, strict=True))
