@@ -6,6 +6,7 @@ is of neighbours in one run. `extra_info` holds, as medians over the rounds:
 
 - `ratio_to_product`: our seconds over those of the product;
 - `speedup_over_torchreid`: Torchreid's seconds over ours;
+- `reference_seconds`: of the product, round by round; `harness check --benchmark` divides by them;
 - `peak_mb`: growth of a fresh process beyond the features;
 - `reference_share`: comparisons of a negative with a true match that the error bound left in doubt.
 
@@ -34,6 +35,7 @@ from benchmarks.scenes import (
     matches_per_query,
     on_cuda,
 )
+from harness.gate.timings import REFERENCE
 
 ROUNDS = 5
 
@@ -73,6 +75,7 @@ def record(benchmark: Any, name: str, scene: Scene, *, single_shot: bool = False
     ours = list(benchmark.stats.stats.data)
     info = benchmark.extra_info
     info["ratio_to_product"] = round(rivals.ratio("product", ours), 3)
+    info[REFERENCE] = rivals.times["product"][-len(ours) :]
     if "torchreid" in rivals.runs:
         info["speedup_over_torchreid"] = round(1 / rivals.ratio("torchreid", ours), 2)
     info["reference_share"] = ranked.referred / ranked.compared

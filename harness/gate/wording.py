@@ -54,10 +54,12 @@ def _loss(check: Check) -> float:
 def number(value: float | None) -> str:
     """Return a number as tables have it.
 
-    >>> number(44.126), number(None)
-    ('44.13', '-')
+    >>> number(44.126), number(0.00123), number(None)
+    ('44.13', '0.00123', '-')
     """
-    return "-" if value is None else f"{value:.2f}"
+    if value is None:
+        return "-"
+    return f"{value:.2f}" if abs(value) >= 0.1 else f"{value:.3g}"
 
 
 def change(check: Check) -> str:
