@@ -96,7 +96,8 @@ def read(spec: DatasetSpec, root: Path) -> tuple[Record, ...]:
         DataError: If it has none, has two of one id, lacks the high-resolution original of one, or
             has what the data set's reader refuses.
     """
-    records = sorted(pkgutil.resolve_name(spec.read)(root), key=lambda record: record.id)
+    found = pkgutil.resolve_name(spec.read)(spec.listing or root)
+    records = sorted(found, key=lambda record: record.id)
     if not records:
         raise DataError(
             f"There is no image of {spec.card.title} in {root}.",
@@ -127,11 +128,19 @@ def add(spec: DatasetSpec, folder: Path, settings: Settings) -> Counts:
     root = folder.expanduser().absolute()
     if not root.is_dir():
         raise DataError(f"There is no folder {root}.", "Give the folder that holds the images.")
-    found = count(read(spec, root))
+    records = read(spec, root)
+    if spec.listing is not None:
+        _check_files(spec, root, records)
+    register(spec.origin, root, settings)
+    return count(records)
+
+
+def register(origin: str, root: Path | None, settings: Settings) -> None:
+    """Remember the folder of a data set; None forgets it."""
     path = _registry(settings)
     with _lock(settings, "datasets"):
-        write_json(path, {**read_json(path), spec.origin: str(root)})
-    return found
+        folders = {key: folder for key, folder in read_json(path).items() if key != origin}
+        write_json(path, folders if root is None else {**folders, origin: str(root)})
 
 
 def count(records: Records) -> Counts:
@@ -170,6 +179,17 @@ def check(
     if counts != spec.card.expected:
         problem = f"It has {in_words(counts)}; complete are {in_words(spec.card.expected)}."
     return Report(counts, len(expected), problem)
+
+
+def _check_files(spec: DatasetSpec, root: Path, records: Records) -> None:
+    """Refuse a folder without the files of a listing, which nobody looked for when it was read."""
+    absent = [record.path for record in records if not (root / record.path).is_file()]
+    if absent:
+        raise DataError(
+            f"{root} lacks {len(absent):,} of the {len(records):,} images of {spec.card.title}; "
+            f"the first is {absent[0]}.",
+            f"Give the folder that the paths in {spec.listing} are relative to.",
+        )
 
 
 def _check_originals(spec: DatasetSpec, records: Records) -> None:

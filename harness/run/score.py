@@ -11,6 +11,7 @@ import numpy as np
 
 from harness.data.images import ImageBank
 from harness.definitions.measure import measure_all
+from harness.definitions.rules import RULES
 from harness.errors import PluginError
 from harness.evaluation.alexnet import can_be_had
 from harness.evaluation.extract import Features, extract
@@ -24,6 +25,8 @@ from harness.settings import Settings
 from harness.store import FitView, MetricValue, ScoreDraft, ScoreView, Store
 from harness.store.pictures import KIND, Picture, PictureFile, choose_sample, save_pictures
 from harness.types import Method, MetricInput, Record, Restores, Split, Trial, Variant
+
+_RULE_OF = {"same-camera": "market1501", "none": "no-camera"}  # by the junk of a protocol
 
 
 @dataclass
@@ -96,6 +99,7 @@ class Scorer:
             _side(query, split.query),
             _side(gallery, split.gallery),
             distance=method.distance,
+            rule=RULES[_RULE_OF[self.plan.protocol.spec.junk]],
         )
         restored = self._restore(method, split, title, bank) if self.restores else Restoration()
         evidence = replace(evidence, measured=restored.values)

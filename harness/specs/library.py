@@ -35,14 +35,14 @@ def all_protocols(of_plugins: Iterable[str] = ()) -> dict[str, ProtocolSpec]:
     """Return the protocols that ship with the harness and those of plugins, by key.
 
     Args:
-        of_plugins: The YAML texts that plugins registered.
+        of_plugins: The YAML texts that plugins registered; one may take the splits of an earlier.
 
     Raises:
         PluginError: If a plugin brings a key that is there already.
     """
     protocols = {key: load_protocol(key) for key in list_protocols()}
     for text in of_plugins:
-        protocol = parse_protocol(text, "a plugin's protocol")
+        protocol = parse_protocol(text, "a plugin's protocol", protocols)
         if protocol.key in protocols:
             raise _refusal("protocol", protocol.key)
         protocols[protocol.key] = protocol

@@ -8,6 +8,8 @@ names as its headline.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -104,7 +106,8 @@ class ProtocolSpec(Spec):
         source: Who fixed the splits, and what had to be assumed.
         query: The query side.
         gallery: The gallery side.
-        junk: What a query ignores: `same-camera` are images of its identity by its camera.
+        junk: What a query ignores: `same-camera` are images of its identity by its camera; `none`
+            is for a data set of one camera, whose gallery does not hold the query.
         degradation: How the queries are degraded; None where they are as captured.
         headline: The full name of the metric that rank-k stands for.
         splits: The identity lists.
@@ -120,7 +123,7 @@ class ProtocolSpec(Spec):
     source: str
     query: Side
     gallery: Side
-    junk: Literal["same-camera"]
+    junk: Literal["same-camera", "none"]
     degradation: Degradation | None
     headline: str = Field(pattern=r"^[a-z_]+@\d+$")
     splits: tuple[SplitLists, ...] = ()
@@ -152,8 +155,15 @@ def load_protocol(key: str) -> ProtocolSpec:
     return parse_protocol(path.read_text(encoding="utf-8"), str(path))
 
 
-def parse_protocol(text: str, origin: str) -> ProtocolSpec:
-    """Return the protocol that a YAML text describes; `origin` names it in messages.
+def parse_protocol(
+    text: str, origin: str, known: Mapping[str, ProtocolSpec] = MappingProxyType({})
+) -> ProtocolSpec:
+    """Return the protocol that a YAML text describes.
+
+    Args:
+        text: The document.
+        origin: Where it is from, for messages.
+        known: Protocols, by key, whose splits it may take beside those that ship.
 
     Raises:
         UsageError: If it is not a protocol, or takes the identity lists of one that has none.
@@ -167,7 +177,7 @@ def parse_protocol(text: str, origin: str) -> ProtocolSpec:
             f"{origin}: the protocol {spec.key!r} takes the splits of itself.",
             "Name another protocol in `splits_of`, or list the identities.",
         )
-    lists = load_protocol(spec.splits_of).splits
+    lists = (known.get(spec.splits_of) or load_protocol(spec.splits_of)).splits
     if not lists:
         raise UsageError(
             f"{origin}: the protocol {spec.splits_of!r}, whose splits {spec.key!r} takes, lists no "

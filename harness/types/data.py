@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -129,14 +130,17 @@ class DatasetSpec:
 
     Attributes:
         card: What it is.
-        read: `module:attribute` of a function `(root: Path) -> Sequence[Record]`.
-        protocol: The key of its default protocol in `specs/protocols`.
+        read: `module:attribute` of a function `(root: Path) -> Sequence[Record]`. Where there is a
+            listing, it is called with that: `harness.data.listing:read_listing`.
+        protocol: The key of its default protocol.
         generate: `module:attribute` of a function `(root: Path) -> None` that writes the images,
             for a data set that is made and not fetched; None otherwise.
         rule: For a generated data set, the name and version of its rule; it stands in the manifest
             in place of the hashes of the files.
         made_from: Key of the data set whose images and identities these are, for one that differs
             in its protocol only; None where they are its own.
+        listing: The CSV of its records (`harness.data.listing`), for a data set that is a list of
+            files; None where its reader finds them.
     """
 
     card: DatasetCard
@@ -145,6 +149,7 @@ class DatasetSpec:
     generate: str | None = None
     rule: str | None = None
     made_from: str | None = None
+    listing: Path | None = None
 
     @property
     def key(self) -> str:

@@ -65,7 +65,7 @@ def test_a_degraded_protocol() -> None:
         ("test: [3, 4]", "test: [3, 3]", "identity 3 is there twice"),
         ("test: [3, 4]", "test: [0, 4]", "identity 0 is junk or a distractor"),
         ("test: [3, 4]", "test: []", "line 11: 'test' is"),
-        ("junk: same-camera", "junk: none", "line 7: 'junk' is 'none'"),
+        ("junk: same-camera", "junk: nothing", "line 7: 'junk' is 'nothing'"),
         ("cmc_single@1", "cmc_single", "line 9: 'headline' is 'cmc_single'"),
         ("cameras: [2]", "cameras: []", "line 5: 'cameras' is"),
         ("{cameras: [2]}", "{}", "line 5: a side needs `cameras`, `subsets` or both"),

@@ -1,0 +1,231 @@
+"""Lists the images of a CSV, or of a folder by a pattern, with who and by which camera.
+
+Identities and cameras may be numbers or names. Numbers stay as they are; where one is a name, all
+are numbered from 1 in the order of their names.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from harness.data.listing import RATES, SUBSETS, WHOLE, Line, read_lines
+from harness.errors import DataError, UsageError
+from harness.types import Record
+from harness.types.data import Subset
+
+SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+"""What the name of an image ends in."""
+
+ONE_CAMERA = "1"  # of all images, where the user says that there is one only
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What a CSV or a folder says of its images, before one is opened.
+
+    Attributes:
+        root: The folder that the paths are relative to.
+        records: One for each image, sorted by id.
+        people: The number of each identity that has a name; empty where all are numbers.
+        cameras: The number of each camera that has a name; empty where all are numbers.
+        passed_over: Images in the folder that the pattern does not match, sorted.
+        pattern: The pattern; None for a CSV.
+    """
+
+    root: Path
+    records: tuple[Record, ...]
+    people: Mapping[str, int]
+    cameras: Mapping[str, int]
+    passed_over: tuple[str, ...] = ()
+    pattern: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Image:
+    """An image with the labels that it was given, as text."""
+
+    path: str
+    pid: str
+    camid: str
+    subset: Subset | None
+    r: int | None
+
+
+def gather_csv(file: Path, root: Path | None, *, single_camera: bool) -> Gathered:
+    """Return the images that a CSV lists.
+
+    Args:
+        file: With the columns path, pid, camid, and where the user has them subset (or split) and
+            r; others are passed over.
+        root: The folder that the paths are relative to; None is the folder of the file.
+        single_camera: Whether all images are by one camera, so that camid may be missing.
+
+    Raises:
+        DataError: If the folder or the file is not there, or the file cannot be read as that.
+    """
+    folder = _folder(root or file.expanduser().parent)
+    columns = ("path", "pid") if single_camera else ("path", "pid", "camid")
+    lines = read_lines(file.expanduser(), columns)
+    if not lines:
+        raise DataError(f"{file} lists no image.", "Write a line for each image.")
+    return _gathered(folder, [_listed_image(line, single_camera) for line in lines])
+
+
+def gather_folder(folder: Path, pattern: str, *, single_camera: bool) -> Gathered:
+    """Return the images of a folder whose whole path below it matches a pattern.
+
+    Args:
+        folder: Searched with all of its folders, but for hidden ones.
+        pattern: A regular expression with the groups pid and camid, and, where the layout divides
+            the data set, subset.
+        single_camera: Whether all images are by one camera, so that camid may be missing.
+
+    Raises:
+        UsageError: If the pattern is no regular expression, or lacks a group.
+        DataError: If the folder is not there, no image matches, or a subset has another name.
+    """
+    expression = _compiled(pattern, single_camera=single_camera)
+    root = _folder(folder)
+    paths = list_images(root)
+    matches = {path: expression.fullmatch(path) for path in paths}
+    images = [_matched_image(path, match) for path, match in matches.items() if match]
+    if not images:
+        raise _no_match(root, expression, paths)
+    passed_over = tuple(path for path, match in matches.items() if match is None)
+    return _gathered(root, images, passed_over, pattern)
+
+
+def list_images(root: Path) -> list[str]:
+    """Return the images below a folder, relative to it, sorted; what is hidden is passed over."""
+    found = (path.relative_to(root) for path in root.rglob("*") if path.suffix.lower() in SUFFIXES)
+    shown = (path for path in found if not any(part.startswith(".") for part in path.parts))
+    return sorted(path.as_posix() for path in shown if (root / path).is_file())
+
+
+def number_labels(labels: Iterable[str], allowed: Callable[[int], bool]) -> dict[str, int]:
+    """Return a number for each label: its own where all are numbers that are allowed.
+
+    Args:
+        labels: As they were given.
+        allowed: Whether a number may stay as it is.
+    """
+    distinct = set(labels)
+    if all(WHOLE.fullmatch(label) and allowed(int(label)) for label in distinct):
+        return {label: int(label) for label in distinct}
+    numbers = all(WHOLE.fullmatch(label) for label in distinct)
+    ordered = sorted(distinct, key=int) if numbers else sorted(distinct)
+    return {label: number for number, label in enumerate(ordered, start=1)}
+
+
+def _gathered(
+    root: Path,
+    images: Sequence[_Image],
+    passed_over: tuple[str, ...] = (),
+    pattern: str | None = None,
+) -> Gathered:
+    for image in images:
+        if WHOLE.fullmatch(image.pid) and int(image.pid) < -1:
+            raise DataError(
+                f"{image.path} has the identity {image.pid}.",
+                "Number people from 1; 0 is a distractor and -1 junk.",
+            )
+    people = number_labels((image.pid for image in images), lambda pid: pid >= -1)
+    cameras = number_labels((image.camid for image in images), lambda camid: camid >= 1)
+    records = [
+        Record(i.path, i.path, people[i.pid], cameras[i.camid], i.r, subset=i.subset)
+        for i in images
+    ]
+    return Gathered(
+        root=root,
+        records=tuple(sorted(records, key=lambda record: record.id)),
+        people=_renamed(people),
+        cameras=_renamed(cameras),
+        passed_over=passed_over,
+        pattern=pattern,
+    )
+
+
+def _renamed(numbers: Mapping[str, int]) -> dict[str, int]:
+    """Return the numbers of labels that are called otherwise."""
+    kept = all(WHOLE.fullmatch(label) and int(label) == n for label, n in numbers.items())
+    return {} if kept else dict(sorted(numbers.items(), key=lambda item: item[1]))
+
+
+def _listed_image(line: Line, single_camera: bool) -> _Image:
+    for column in ("pid",) if single_camera else ("pid", "camid"):
+        if not line.get(column):
+            raise line.refusal(f"{column} is empty", f"Write the {column} of each image.")
+    column = "subset" if "subset" in line.cells else "split"
+    return _Image(
+        path=PurePosixPath(line.get("path")).as_posix(),
+        pid=line.get("pid"),
+        camid=line.get("camid") or ONE_CAMERA,
+        subset=line.choose(column, SUBSETS),
+        r=line.choose("r", RATES),
+    )
+
+
+def _matched_image(path: str, match: re.Match[str]) -> _Image:
+    groups = match.groupdict(default="")
+    subset = groups.get("subset", "")
+    if subset not in SUBSETS:
+        known = ", ".join(word for word in SUBSETS if word)
+        raise DataError(
+            f"The pattern finds the subset {subset!r} in {path}.",
+            f"Let the group subset match one of: {known}.",
+        )
+    labels = (groups["pid"], groups.get("camid", ONE_CAMERA))
+    if not all(labels):
+        raise DataError(
+            f"The pattern finds no pid or no camid in {path}.",
+            "Let both groups match at least one character, or make the pattern pass it over.",
+        )
+    return _Image(path, *labels, SUBSETS[subset], 1)
+
+
+def _compiled(pattern: str, *, single_camera: bool) -> re.Pattern[str]:
+    try:
+        expression = re.compile(pattern)
+    except re.error as error:
+        raise UsageError(
+            f"The pattern {pattern!r} is no regular expression: {error}.",
+            r"Write one such as '(?P<pid>\d+)_c(?P<camid>\d+).*\.jpg', in single quotes.",
+        ) from error
+    for group in ("pid",) if single_camera else ("pid", "camid"):
+        if group not in expression.groupindex:
+            one = "; or say --single-camera if all images are by one" if group == "camid" else ""
+            raise UsageError(
+                f"The pattern {pattern!r} has no group {group}.",
+                rf"Name what tells the {group}, e.g. '(?P<{group}>\d+)'{one}.",
+            )
+    return expression
+
+
+def _folder(folder: Path) -> Path:
+    root = folder.expanduser().absolute()
+    if not root.is_dir():
+        raise DataError(f"There is no folder {root}.", "Give the folder that holds the images.")
+    return root
+
+
+def _no_match(root: Path, expression: re.Pattern[str], paths: Sequence[str]) -> DataError:
+    if not paths:
+        return DataError(
+            f"There is no image in {root}.",
+            f"Give a folder that has some; names end in {', '.join(sorted(SUFFIXES))}.",
+        )
+    partly = [path for path in paths if expression.search(path)]
+    advice = (
+        "It matches a part of it: write `.*` for the rest, also for folders, e.g. "
+        f"'.*{expression.pattern}.*'."
+        if partly
+        else "Try it on this name first; a dot that is meant is written `\\.`."
+    )
+    return DataError(
+        f"The pattern {expression.pattern!r} matches none of the {len(paths):,} images in {root}; "
+        f"one of them is {(partly or paths)[0]}.",
+        f"It must match the whole path below the folder. {advice}",
+    )

@@ -1,0 +1,265 @@
+"""Proposes a protocol for a data set of the user's own, from what it has.
+
+- Who tests: the subsets where the layout has them, else random halves of the identities that can
+  be queried and found again; the others train in every split.
+- Sides: two cameras stand against each other, the one of lower resolution as the query. With more,
+  the first image of each identity by each camera is a query, and all images are the gallery: those
+  of its identity by its camera are passed over. With one camera, the first image of each identity
+  is the query and leaves the gallery.
+- Headline: rank-k asks for the nearest match; where the gallery has one image of each identity,
+  that is the single-shot of the literature.
+
+Every choice is a sentence in the file.
+"""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from harness.data.own.people import searchable
+from harness.data.own.pictures import UNLIKE
+from harness.specs import ProtocolSpec, Side, SplitLists
+from harness.types import Record
+from harness.types.data import Records
+
+MANY = 1000  # identities from which one split is enough
+SPLITS = 10  # below that
+WIDTH = 96  # of the lines of a protocol file
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A protocol with its reasons.
+
+    Attributes:
+        spec: The protocol.
+        records: The records, with those marked that the protocol takes as queries.
+        reasons: Why it is so, a sentence or two for each choice.
+    """
+
+    spec: ProtocolSpec
+    records: tuple[Record, ...]
+    reasons: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """The protocol file."""
+        return _write(self.spec, self.reasons)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sides:
+    """Who stands where.
+
+    Attributes:
+        title: What is compared, in a line.
+        query: The query side.
+        gallery: The gallery side.
+        records: The records, with queries marked.
+        reason: Why.
+    """
+
+    title: str
+    query: Side
+    gallery: Side
+    records: tuple[Record, ...]
+    reason: str
+
+
+def propose(
+    key: str,
+    records: Records,
+    heights: Mapping[int, float],
+    *,
+    splits: int | None,
+    seed: int,
+) -> Proposal:
+    """Return a protocol for records that the doctor finds no error in.
+
+    Args:
+        key: Of the data set and of the protocol.
+        records: All records.
+        heights: The median height of the images of each camera [pixels].
+        splits: How many random halves; None is 10, or 1 from 1,000 identities. Not for subsets.
+        seed: Of the halves.
+    """
+    cameras = sorted({record.camid for record in records})
+    single_camera = len(cameras) == 1
+    by_subset = any(record.subset for record in records)
+    sides = _sides_of_layout(records) if by_subset else _sides_of_cameras(records, heights)
+    lists: tuple[SplitLists, ...] = ()
+    divided = "The layout of the data set says who is trained on and who tests: one split."
+    if not by_subset:
+        people = searchable(records, single_camera=single_camera)
+        lists, divided = _halves(records, people, splits, seed)
+    headline, meaning = _headline(sides)
+    junk = "none" if single_camera else "same-camera"
+    passed_over = (
+        "Nothing is passed over: there is one camera (rule `no-camera`). These numbers are no "
+        "cross-camera re-identification."
+        if single_camera
+        else "Passed over, neither match nor negative: images of the query's identity by its own "
+        "camera."
+    )
+    spec = ProtocolSpec.model_validate(
+        {
+            "key": key,
+            "dataset": key,
+            "title": f"{sides.title}, {meaning[0]}",
+            "source": f"Proposed by `harness data add` from what the data set has. {divided}",
+            "query": sides.query,
+            "gallery": sides.gallery,
+            "junk": junk,
+            "degradation": None,
+            "headline": headline,
+            "splits": lists,
+            "splits_by": "subset" if by_subset else "lists",
+        }
+    )
+    return Proposal(spec, sides.records, (divided, sides.reason, passed_over, meaning[1]))
+
+
+def _halves(
+    records: Records, people: Sequence[int], splits: int | None, seed: int
+) -> tuple[tuple[SplitLists, ...], str]:
+    """Return random halves of the identities that can be tested; the others always train."""
+    count = splits if splits is not None else SPLITS if len(people) < MANY else 1
+    others = sorted({record.pid for record in records if record.pid > 0} - set(people))
+    rng = np.random.default_rng(seed)
+    lists = []
+    for _ in range(count):
+        shuffled = [people[i] for i in rng.permutation(len(people))]
+        half = len(people) // 2
+        lists.append(
+            SplitLists(
+                train=tuple(sorted([*shuffled[:half], *others])),
+                test=tuple(sorted(shuffled[half:])),
+            )
+        )
+    kept = f"; the {len(others):,} that cannot be tested train in every split" if others else ""
+    halves = "random half" if count == 1 else "random halves"
+    return tuple(lists), (
+        f"{count} {halves} of {len(people):,} identities, by numpy.random.default_rng({seed}): one "
+        f"half trains, the other tests{kept}."
+    )
+
+
+def _sides_of_layout(records: Records) -> _Sides:
+    if any(record.subset == "query" for record in records):
+        return _Sides(
+            title="the query subset against the gallery subset",
+            query=Side(cameras=None, subsets=("query",)),
+            gallery=Side(cameras=None, subsets=("gallery",)),
+            records=tuple(records),
+            reason="The subset query is searched for in the subset gallery.",
+        )
+    tested = [record for record in records if record.subset == "gallery"]
+    return _first_images(records, tested)
+
+
+def _sides_of_cameras(records: Records, heights: Mapping[int, float]) -> _Sides:
+    cameras = sorted({record.camid for record in records})
+    if len(cameras) != 2:
+        return _first_images(records, records)
+    query, gallery = cameras
+    unlike = heights and max(heights.values()) >= UNLIKE * min(heights.values())
+    if unlike and heights[gallery] < heights[query]:
+        query, gallery = gallery, query
+    why = (
+        f"its images are smaller ({heights[query]:.0f} against {heights[gallery]:.0f} pixels high)"
+        if unlike
+        else "as the first of two of one resolution"
+    )
+    return _Sides(
+        title=f"camera {query} queries against a camera {gallery} gallery",
+        query=Side(cameras=(query,), subsets=None),
+        gallery=Side(cameras=(gallery,), subsets=None),
+        records=tuple(records),
+        reason=f"Camera {query} is the query, {why}; camera {gallery} is searched.",
+    )
+
+
+def _first_images(records: Records, tested: Records) -> _Sides:
+    """Return the sides where the first image of each identity (by each camera) is the query."""
+    single_camera = len({record.camid for record in records}) == 1
+    queries: dict[tuple[int, int], str] = {}
+    for record in sorted(tested, key=lambda record: record.id):
+        if record.pid > 0:
+            queries.setdefault((record.pid, record.camid), record.id)
+    first, searched = set(queries.values()), {record.id for record in tested}
+    marked = tuple(
+        replace(r, subset="query" if r.id in first else "gallery") if r.id in searched else r
+        for r in records
+    )
+    by_camera = "" if single_camera else " by each camera"
+    reason = f"The first image of each identity{by_camera} is a query (marked in records.csv); "
+    reason += (
+        "the others are searched."
+        if single_camera
+        else "all images are searched, so that an identity with one image for each camera is found "
+        "too."
+    )
+    return _Sides(
+        title=f"the first image of each identity{by_camera} against all others",
+        query=Side(cameras=None, subsets=("query",)),
+        gallery=Side(cameras=None, subsets=("gallery",) if single_camera else ("query", "gallery")),
+        records=marked,
+        reason=reason,
+    )
+
+
+def _headline(sides: _Sides) -> tuple[str, tuple[str, str]]:
+    """Return the metric that rank-k stands for, its name in a title, and the reason."""
+    cameras = sides.gallery.cameras
+    people = Counter(r.pid for r in sides.records if cameras and r.camid in cameras and r.pid > 0)
+    if people and max(people.values()) == 1:
+        return "cmc_single@1", (
+            "one image of each identity",
+            "Rank-k is single-shot (cmc_single@1): the gallery has one image of each identity, so "
+            "that multi-shot would be the same.",
+        )
+    return "cmc_multi@1", (
+        "all matches",
+        "Rank-k is multi-shot (cmc_multi@1): whether the nearest of all images of the person is "
+        "among the k nearest. For the mean over galleries of one image each, write cmc_single@1.",
+    )
+
+
+def _write(spec: ProtocolSpec, reasons: Iterable[str]) -> str:
+    """Return the text of a protocol file; a comment for each reason."""
+    comments = [
+        f"The protocol of the data set {spec.dataset}: who is trained on, queried and searched.",
+        "Change it before the first run: numbers under two versions of it are never compared.",
+        *(f"- {reason}" for reason in reasons),
+    ]
+    fields = [f"key: {spec.key}", f"dataset: {spec.dataset}", f"title: {json.dumps(spec.title)}"]
+    fields += ["source: >-", *_wrapped(spec.source, "  ")]
+    fields += [f"query: {_side(spec.query)}", f"gallery: {_side(spec.gallery)}"]
+    fields += [f"junk: {spec.junk}", "degradation: null", f"headline: {spec.headline}"]
+    fields += ["splits_by: subset"] if spec.splits_by == "subset" else ["splits:"]
+    for index, lists in enumerate(spec.splits):
+        fields += [f"  # split {index}", *_list("  - train", lists.train)]
+        fields += _list("    test", lists.test)
+    lines = [line for comment in comments for line in _wrapped(comment, "# ")]
+    return "\n".join([*lines, *fields]) + "\n"
+
+
+def _wrapped(text: str, indent: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent)
+
+
+def _side(side: Side) -> str:
+    given = {"cameras": side.cameras, "subsets": side.subsets}
+    parts = [f"{name}: [{', '.join(map(str, of))}]" for name, of in given.items() if of]
+    return "{" + ", ".join(parts) + "}"
+
+
+def _list(name: str, pids: Sequence[int]) -> list[str]:
+    numbers = textwrap.wrap(", ".join(map(str, pids)), WIDTH - 6)
+    return [f"{name}: [", *(f"      {line}" for line in numbers), "    ]"]
