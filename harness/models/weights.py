@@ -1,8 +1,9 @@
-"""Initial weights: `--weights auto | imagenet | none | FILE`, loaded strictly and by name.
+"""Initial weights: `--weights auto | imagenet | none | FILE | models:/...`, loaded strictly.
 
 A safetensors file says in its metadata what it is: `source`, `licence`, and `trained_on`, a JSON
 list of `dataset:pid`. A fit whose test identities are in that list is refused elsewhere, before
-training; a file that declares nothing is used and shown as undeclared.
+training; a file that declares nothing is used and shown as undeclared. A model that a fit left
+has several networks in it; each backbone starts from the one of its name.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import socket
 import sys
 from collections.abc import Mapping
 from contextlib import redirect_stdout
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.error import URLError
 
@@ -24,12 +25,19 @@ from torch import Tensor, nn
 from torchvision.models import ResNet50_Weights
 
 from harness.errors import WeightsError
+from harness.models.files import load_state, part_of
+from harness.models.strict import COUNTER, fitted
+from harness.settings import Settings
+from harness.store import ModelVersionView, Store
+from harness.types import ModelAddress, is_address
 
 DOWNLOAD_TIMEOUT = 5.0  # [s]; then `auto` goes on without ImageNet weights
 FULL_WIDTH = 64
 IMAGENET = ResNet50_Weights.IMAGENET1K_V1
 UNREADABLE = (SafetensorError, pickle.UnpicklingError, RuntimeError, OSError, ValueError, EOFError)
-SHOWN = 5  # keys of each kind in a report
+ADVICE = (
+    "Give a ResNet-50 file with torchvision's key names, a registered model, or `--weights none`."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +45,15 @@ class InitialWeights:
     """What a fit starts from.
 
     Attributes:
-        name: For tables: "none", "ImageNet", or the file's name.
+        name: For tables: "none", "ImageNet", the file's name, or the address of a version.
         state: The tensors by parameter name, or None for random initialisation.
         sha256: Of the file, or None.
         source: Where they come from, in a sentence, if declared.
         licence: Of the weights, if declared.
-        trained_on: `dataset:pid` of every identity they have seen, or None if undeclared.
+        trained_on: `dataset:pid` of the identities they have seen, or None if undeclared.
+        trained_on_is_all: Whether they have seen no other.
         notice: What a user should know of the choice, or None.
+        by_network: Whether they are a model: a key begins with the name of its network.
     """
 
     name: str
@@ -52,20 +62,40 @@ class InitialWeights:
     source: str | None = None
     licence: str | None = None
     trained_on: tuple[str, ...] | None = ()
+    trained_on_is_all: bool = True
     notice: str | None = None
+    by_network: bool = False
+
+    @property
+    def declared(self) -> bool:
+        """Whether it is known of all identities that they have seen."""
+        return self.trained_on is not None and self.trained_on_is_all
+
+    def with_notice(self) -> InitialWeights:
+        """Return the same, with a notice where it is not known of all identities."""
+        if self.declared:
+            return self
+        text = (
+            f"{self.name} does not declare all identities that it was trained on; the row says so."
+        )
+        return replace(self, notice=text)
 
 
-def resolve_weights(choice: str, *, base_width: int, explicit: bool) -> InitialWeights:
+def resolve_weights(
+    choice: str, *, base_width: int, explicit: bool, settings: Settings | None = None
+) -> InitialWeights:
     """Return the initial weights that a choice names.
 
     Args:
-        choice: `auto`, `imagenet`, `none` or a file.
+        choice: `auto`, `imagenet`, `none`, a file, or the address of a registered model.
         base_width: Of the backbone; published weights fit the full width only.
         explicit: Whether the user asked for this choice in the command; a default gives way to
             random initialisation where the network is narrower than the weights.
+        settings: Where the registry is; the environment's where None.
 
     Raises:
         WeightsError: If an explicit choice cannot be had.
+        UsageError: If there is no such registered model.
     """
     if choice == "none":
         return InitialWeights("none")
@@ -86,11 +116,19 @@ def resolve_weights(choice: str, *, base_width: int, explicit: bool) -> InitialW
                 notice=f"{error.what} Starting from RANDOM weights; results will be far below "
                 "the published ones, and every row says so.",
             )
+    if is_address(choice):
+        return _registered(ModelAddress(choice), settings or Settings.from_environment())
     return _from_file(Path(choice).expanduser())
 
 
-def load_backbone(network: nn.Module, weights: InitialWeights) -> None:
+def load_backbone(network: nn.Module, weights: InitialWeights, name: str = "") -> None:
     """Load initial weights into a backbone, strictly; the classifier (`fc`) is left out.
+
+    Args:
+        network: The backbone.
+        weights: Of one network, or of a registered model with several: then those of its network of
+            the same name, or of the only one that has the backbone's parameters.
+        name: Of the backbone.
 
     Raises:
         WeightsError: If keys are missing, unexpected or of another shape; all are reported.
@@ -98,35 +136,34 @@ def load_backbone(network: nn.Module, weights: InitialWeights) -> None:
     if weights.state is None:
         return
     own = network.state_dict()
-    given = {k: v for k, v in weights.state.items() if not k.startswith("fc.")}
-    missing = sorted(k for k in own.keys() - given.keys() if "num_batches_tracked" not in k)
-    unexpected = sorted(given.keys() - own.keys())
-    shapes = sorted(
-        f"{k} {tuple(given[k].shape)} for {tuple(own[k].shape)}"
-        for k in own.keys() & given.keys()
-        if own[k].shape != given[k].shape
-    )
-    if missing or unexpected or shapes:
+    given = _network_of(weights, name, own) if weights.by_network else weights.state
+    given = {key: value for key, value in given.items() if not key.startswith("fc.")}
+    title = f"The weights {weights.name} do not fit {_shown(name)}"
+    network.load_state_dict(fitted(given, own, title=title, advice=ADVICE), strict=True)
+
+
+def _network_of(
+    weights: InitialWeights, name: str, own: Mapping[str, Tensor]
+) -> Mapping[str, Tensor]:
+    """Return the tensors of the network of a model that a backbone starts from."""
+    state = weights.state or {}
+    names = sorted({key.partition(".")[0] for key in state})
+    if name in names:
+        return part_of(state, name)
+    needed = {key for key in own if not key.endswith(COUNTER)}
+    shaped = [other for other in names if needed <= part_of(state, other).keys()]
+    if len(shaped) != 1:
+        reason = f"{', '.join(shaped)} all have" if shaped else "none has"
         raise WeightsError(
-            f"The weights {weights.name} do not fit this network: "
-            + "; ".join(
-                _shown(kind, keys)
-                for kind, keys in (
-                    ("missing", missing),
-                    ("unexpected", unexpected),
-                    ("of another shape", shapes),
-                )
-                if keys
-            )
-            + ".",
-            "Give a ResNet-50 file with torchvision's key names, or `--weights none`.",
+            f"The model {weights.name} has the networks {', '.join(names)}; none is called "
+            f"{name!r}, and {reason} its parameters.",
+            "Start from a model with the same backbone, or `--weights none`.",
         )
-    network.load_state_dict({k: v.to(own[k].dtype) for k, v in given.items()}, strict=False)
+    return part_of(state, shaped[0])
 
 
-def _shown(kind: str, keys: list[str]) -> str:
-    more = f" and {len(keys) - SHOWN} more" if len(keys) > SHOWN else ""
-    return f"{len(keys)} {kind} ({', '.join(keys[:SHOWN])}{more})"
+def _shown(name: str) -> str:
+    return f"the network {name!r}" if name else "this network"
 
 
 def imagenet_file() -> Path:
@@ -181,10 +218,37 @@ def _from_file(path: Path) -> InitialWeights:
         source=metadata.get("source"),
         licence=metadata.get("licence"),
         trained_on=trained_on,
-        notice=None
-        if trained_on is not None
-        else f"{path.name} does not declare what identities it was trained on; the row says so.",
-    )
+        trained_on_is_all=metadata.get("trained_on_is_all", "true") == "true",
+        by_network="method" in metadata,
+    ).with_notice()
+
+
+def _registered(address: ModelAddress, settings: Settings) -> InitialWeights:
+    """Return a version of a registered model; its name tells the version, whatever the alias."""
+    with Store.open(settings.db, home=settings.home) as store:
+        version = store.models.find_or_raise(address)
+        file = store.models.find_file_or_raise(version)
+    refuse_unknown(version)
+    return InitialWeights(
+        version.address,
+        load_state(file),
+        sha256=version.sha256,
+        source=version.source,
+        licence=version.licence,
+        trained_on=version.trained_on,
+        trained_on_is_all=version.trained_on_is_all,
+        by_network=True,
+    ).with_notice()
+
+
+def refuse_unknown(version: ModelVersionView) -> None:
+    """Raise WeightsError if nobody knows what a version was trained on, so that it could leak."""
+    if version.context is None:
+        raise WeightsError(
+            f"{version.address} is older than the registry: what it was trained on is not known.",
+            "Give the `harness run` that made it once more (`harness runs list` has it): nothing "
+            "is trained again, and the registry learns it.",
+        )
 
 
 def _read(path: Path) -> tuple[Mapping[str, Tensor], Mapping[str, str]]:

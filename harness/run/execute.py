@@ -108,6 +108,7 @@ class _Execution:
         fit = done or self.fitter.begin(trial)
         self.store.link_fit(run_id, fit.id)
         if fit.status == "done":
+            self.fitter.register(fit, trial)
             return fit, None
         method = self.fitter.train(fit, trial, title, self._filled_bank())
         return self.fitter.find_done(trial) or fit, method

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -14,14 +14,25 @@ from harness.errors import Interrupted, TrainingError, WeightsError
 from harness.loader import Origin, resolve
 from harness.models import load_backbone, load_model, save_model
 from harness.run.environment import describe_environment, describe_method, describe_provenance
+from harness.run.lineage import context_of, describe_model
 from harness.run.plan import RunPlan, config_hash, fit_key, fit_seed
 from harness.run.progress import RunProgress
+from harness.run.registered import load_tensors
 from harness.run.watch import FitWatch
 from harness.settings import Settings
-from harness.store import FitDraft, FitOutcome, FitView, Loss, Store, WeightsUsed
+from harness.store import (
+    FitDraft,
+    FitOutcome,
+    FitView,
+    Loss,
+    Store,
+    VersionDraft,
+    WeightsUsed,
+    model_name,
+)
 from harness.training import CheckpointPlace, StopRequest, Trainer, TrainingSummary
 from harness.training.device import seed_everything
-from harness.types import FitContext, Method, Record, Trial
+from harness.types import Method, Trial
 
 
 @dataclass
@@ -79,7 +90,9 @@ class Fitter:
                 raise
             finally:
                 watch.close()
-            self.store.finish_fit(fit.id, self._outcome(fit, summary, method))
+            outcome = self._outcome(fit, trial, summary, method)
+            self.store.finish_fit(fit.id, outcome)
+            self.register(replace(fit, model_sha256=outcome.model_sha256), trial)
             shutil.rmtree(place.folder, ignore_errors=True)
         if stop.requested:
             raise Interrupted(
@@ -87,6 +100,18 @@ class Fitter:
                 "The same command, without --fresh, goes on from there.",
             )
         return method
+
+    def register(self, fit: FitView, trial: Trial) -> None:
+        """Make the model of a done fit a version, unless it is one or is not on this machine."""
+        known = self.store.models.find_of_fit(fit.id)
+        if fit.model_sha256 is None or (known is not None and known.context is not None):
+            return
+        file = self.store.models.find_file(fit.model_sha256)
+        if file is None:
+            return
+        values = asdict(describe_model(self.plan, trial)) | {"dataset": fit.dataset}
+        name = known.name if known else model_name(fit.method, fit.dataset)
+        self.store.models.add(VersionDraft(**values, name=name, fit_id=fit.id), file)
 
     def restore(self, fit: FitView, trial: Trial) -> Method:
         """Return the method of a done fit, with its trained networks.
@@ -106,9 +131,12 @@ class Fitter:
         spec = self.plan.method
         seed_everything(fit_seed(trial))
         factory = resolve(spec.method, needed_by=f"method {spec.key!r}")
-        method: Method = factory(self.plan.config, self._context(self.plan.split(trial).train))
+        used = {name: model.sha256 for name, model in self.plan.models.items()}
+        tensors = load_tensors(used, self.store)
+        context = replace(context_of(self.plan, trial), models=tensors)
+        method: Method = factory(self.plan.config, context)
         for name in method.backbones:
-            load_backbone(method.networks[name], self.plan.weights)
+            load_backbone(method.networks[name], self.plan.weights, name)
         return method
 
     def estimate(self, trial: Trial, bank: ImageBank) -> float:
@@ -128,13 +156,14 @@ class Fitter:
         records = self.plan.split(trial).train
         return Trainer(method, records, bank, self.plan.device, fit_seed(trial))
 
-    def _outcome(self, fit: FitView, summary: TrainingSummary, method: Method) -> FitOutcome:
+    def _outcome(
+        self, fit: FitView, trial: Trial, summary: TrainingSummary, method: Method
+    ) -> FitOutcome:
         """Keep the model where there was training, and return what the store is told."""
         digest = None
         if summary.steps:
             file = self.settings.checkpoints / fit.id / "model.safetensors"
-            labels = {"method": self.plan.method.key, "dataset": self.plan.dataset.key}
-            save_model(method.networks, file, labels)
+            save_model(method.networks, file, describe_model(self.plan, trial))
             digest = self.store.put_artifact(file, kind="model", fit_id=fit.id)
         return FitOutcome(
             seconds=summary.seconds,
@@ -155,13 +184,6 @@ class Fitter:
     def _keep(self, fit: FitView, rows: Sequence[Loss]) -> None:
         if rows:
             self.store.record_losses(fit.id, rows)
-
-    def _context(self, records: Sequence[Record]) -> FitContext:
-        return FitContext(
-            identities=len({record.pid for record in records}),
-            images=len(records),
-            cameras=len({record.camid for record in records}),
-        )
 
     def _draft(self, trial: Trial, key: str, repeat: int) -> FitDraft:
         plan = self.plan
@@ -184,7 +206,7 @@ class Fitter:
                 name=weights.name,
                 sha256=weights.sha256,
                 source=weights.source or "",
-                trained_on_declared=weights.trained_on is not None,
+                trained_on_declared=weights.declared,
                 licence=weights.licence or "",
             ),
             device=plan.device.describe(),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from harness.data.catalogue import load
 from harness.data.manifest import content_hashes, find_difference, manifest
@@ -18,9 +18,11 @@ from harness.loader import resolve as resolve_address
 from harness.models import InitialWeights, resolve_weights
 from harness.pixels import Size
 from harness.run.needs import check_needs
+from harness.run.registered import names_models, pin_models
 from harness.run.request import RunRequest, build_config, choose_recipe, describe_narrowing
 from harness.settings import Settings
 from harness.specs import Down, ProtocolSpec, all_protocols
+from harness.store import ModelVersionView, Store
 from harness.training import Device, choose_device
 from harness.types import (
     DatasetSpec,
@@ -51,6 +53,7 @@ class RunPlan:
         weights: What each fit starts from.
         device: Where to run.
         trials: In order.
+        models: The versions of registered models that the config names, by its field.
     """
 
     request: RunRequest
@@ -66,6 +69,7 @@ class RunPlan:
     weights: InitialWeights
     device: Device
     trials: Sequence[Trial]
+    models: Mapping[str, ModelVersionView] = field(default_factory=dict)
 
     @property
     def down(self) -> Down:
@@ -108,7 +112,7 @@ def make_plan(
     method = registry.method(request.plugin)
     dataset = registry.dataset(request.dataset)
     recipe = choose_recipe(method, request.recipe)
-    config = build_config(method, recipe, request.settings)
+    config, models = _pin(build_config(method, recipe, request.settings), settings)
     rules = choose_protocol(request, dataset, registry)
     device = choose_device(request.device, request.precision)
     root, records = load(dataset, settings, announce)
@@ -123,7 +127,11 @@ def make_plan(
     weights = _choose_weights(request, method, config, settings)
     if weights.notice:
         announce(weights.notice)
-    _refuse_leakage(weights, protocol, trials, registry)
+    for model in models.values():
+        if not model.trained_on_is_all:
+            announce(f"{model.address} does not declare all identities that it was trained on.")
+    for source in _sources(weights, models):
+        _refuse_leakage(source, protocol, trials, registry)
     return RunPlan(
         request=request,
         method=method,
@@ -138,6 +146,7 @@ def make_plan(
         weights=weights,
         device=device,
         trials=trials,
+        models=models,
     )
 
 
@@ -169,7 +178,18 @@ def _choose_weights(
         request.weights or settings.weights,
         base_width=config.base_width,
         explicit=request.weights is not None,
+        settings=settings,
     )
+
+
+def _pin(
+    config: MethodConfig, settings: Settings
+) -> tuple[MethodConfig, Mapping[str, ModelVersionView]]:
+    """Return the config with each registered model named by its version, and these versions."""
+    if not names_models(config):
+        return config, {}
+    with Store.open(settings.db, home=settings.home) as store:
+        return pin_models(config, store)
 
 
 def choose_trials(request: RunRequest, recipe: Recipe, splits: int) -> list[Trial]:
@@ -190,10 +210,15 @@ def fit_key(plan: RunPlan, trial: Trial) -> str:
     """Return the hash of everything that a fit's result depends on.
 
     Distribution, code hash, git commit, environment and device are provenance, not key. How copies
-    of low resolution are made is in it only where it is not the usual way (D-LR).
+    of low resolution are made is in it only where it is not the usual way (D-LR), and registered
+    models only where the config names some.
     """
     degraded = (plan.down, plan.reduced_from)
-    unusual = {} if degraded == ("bicubic", None) else {"degraded": degraded}
+    unusual: dict[str, Any] = {}
+    if degraded != ("bicubic", None):
+        unusual["degraded"] = degraded
+    if plan.models:
+        unusual["models"] = {name: model.sha256 for name, model in plan.models.items()}
     return _digest(
         {
             **unusual,
@@ -227,16 +252,38 @@ def _digest(value: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
+class _Source(NamedTuple):
+    """Something that a fit learns from beside its images: its name, and whom it has seen."""
+
+    name: str
+    trained_on: Sequence[str]
+    advice: str
+
+
+def _sources(weights: InitialWeights, models: Mapping[str, ModelVersionView]) -> list[_Source]:
+    """Return the initial weights and the registered models of a run."""
+    advice = "Start from other weights: `--weights imagenet` or `--weights none`."
+    return [
+        _Source(weights.name, weights.trained_on or (), advice),
+        *(
+            _Source(
+                model.address, model.trained_on or (), f"Give another model: `--set {name}=...`."
+            )
+            for name, model in models.items()
+        ),
+    ]
+
+
 def _refuse_leakage(
-    weights: InitialWeights, protocol: Protocol, trials: Sequence[Trial], registry: Registry
+    source: _Source, protocol: Protocol, trials: Sequence[Trial], registry: Registry
 ) -> None:
     dataset = protocol.spec.dataset
     origins = {key: spec.origin for key, spec in registry.datasets.items()}
     for index in sorted({trial.split for trial in trials}):
-        pids = leaked(protocol.split(index), weights.trained_on or (), dataset, origins)
+        pids = leaked(protocol.split(index), source.trained_on, dataset, origins)
         if pids:
             raise WeightsError(
-                f"{weights.name} was trained on {len(pids)} of the test identities of split "
+                f"{source.name} was trained on {len(pids)} of the test identities of split "
                 f"{index} of {dataset} (the first is {pids[0]}).",
-                "Start from other weights: `--weights imagenet` or `--weights none`.",
+                source.advice,
             )

@@ -16,9 +16,17 @@ from harness.store.external import ExternalDraft, ExternalView
 from harness.store.locks import Locks
 from harness.store.schema import upgrade
 from harness.store.store import Store
+from harness.store.versions import (
+    AliasMove,
+    ModelDescription,
+    ModelVersionView,
+    VersionDraft,
+    model_name,
+)
 from harness.store.views import FitView, ImportSummary, Row, RowScore, RunView, ScoreView
 
 __all__ = [
+    "AliasMove",
     "ExternalDraft",
     "ExternalView",
     "FitDraft",
@@ -28,6 +36,8 @@ __all__ = [
     "Locks",
     "Loss",
     "MetricValue",
+    "ModelDescription",
+    "ModelVersionView",
     "ProtocolInfo",
     "RecordIds",
     "Row",
@@ -37,7 +47,9 @@ __all__ = [
     "ScoreDraft",
     "ScoreView",
     "Store",
+    "VersionDraft",
     "WeightsUsed",
+    "model_name",
     "new_id",
     "upgrade",
 ]

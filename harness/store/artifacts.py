@@ -27,9 +27,8 @@ def keep_file(folder: Path, kind: str, source: Path) -> ArtifactInfo:
         StoreError: If the file cannot be read or the folder cannot be written.
     """
     try:
-        with source.open("rb") as stream:
-            sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
-        target = _place(folder, sha256, source.name)
+        sha256 = hash_file(source)
+        target = place_of(folder, sha256, source.name)
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
             _copy_atomically(source, target)
@@ -52,7 +51,14 @@ def _copy_atomically(source: Path, target: Path) -> None:
         Path(name).unlink(missing_ok=True)
 
 
-def _place(folder: Path, sha256: str, name: str) -> Path:
+def hash_file(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def place_of(folder: Path, sha256: str, name: str) -> Path:
+    """Return where an artifact of a content and a name lies, there or not."""
     return folder / sha256[:2] / f"{sha256}{Path(name).suffix}"
 
 
@@ -66,5 +72,5 @@ def add_artifact(session: Session, info: ArtifactInfo) -> None:
 def find_file(session: Session, folder: Path, sha256: str) -> Path | None:
     """Return where an artifact lies, or None where it is not on this machine."""
     names = session.scalars(select(models.Artifact.name).filter_by(sha256=sha256))
-    places = (_place(folder, sha256, name) for name in names)
+    places = (place_of(folder, sha256, name) for name in names)
     return next((place for place in places if place.is_file()), None)

@@ -7,6 +7,8 @@
         ▲                                │
         └───── run_fit ──────────────────┘          artifact ──▶ fit or score      external
 
+The tables of the model registry are in `harness.store.model_tables`.
+
 Ids are UUIDs and times UTC in ISO form, both as strings; values are in the unit of their metric. A
 finished row never changes. A change to a table needs a file in `migrations/versions`; a test
 compares the two.

@@ -35,6 +35,7 @@ from harness.store.drafts import (
 from harness.store.external import Externals
 from harness.store.locks import Locks
 from harness.store.reading import fit_view
+from harness.store.registry import ModelRegistry
 from harness.store.views import Finished, FitView, ImportSummary, Row, RunView, ScoreView
 from harness.types import Evidence, Variant
 
@@ -52,6 +53,7 @@ class Store:
         self._artifacts = home / "artifacts"
         self.locks = Locks(home / "locks")
         self.externals = Externals(database)
+        self.models = ModelRegistry(database, self._artifacts)
 
     @classmethod
     def open(cls, url: str, *, home: Path) -> Self:

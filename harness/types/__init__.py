@@ -1,5 +1,6 @@
 """The values that pass between the parts of the harness; none of them imports torch."""
 
+from harness.types.address import ModelAddress, is_address
 from harness.types.data import (
     Counts,
     DatasetCard,
@@ -44,6 +45,7 @@ __all__ = [
     "MethodSpec",
     "MetricInput",
     "MetricSpec",
+    "ModelAddress",
     "Recipe",
     "Record",
     "RestoredBatch",
@@ -57,4 +59,5 @@ __all__ = [
     "Unit",
     "Update",
     "Variant",
+    "is_address",
 ]

@@ -108,11 +108,14 @@ class FitContext:
         identities: Number of training identities; labels run from 0 to identities - 1.
         images: Number of training images.
         cameras: Number of training cameras.
+        models: The tensors of each registered model that the config names in a field of type
+            `ModelAddress`, by the name of the field; keys are `<network>.<parameter>`.
     """
 
     identities: int
     images: int
     cameras: int
+    models: Mapping[str, Mapping[str, Tensor]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

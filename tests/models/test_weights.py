@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from harness.errors import WeightsError
-from harness.models import load_backbone, load_model, resolve_weights, save_model
+from harness.models import load_backbone, resolve_weights
 from harness.models.weights import InitialWeights
 from harness.nn import ResNet50
 
@@ -163,20 +163,3 @@ def test_weights_at_hand(real_weights):
     assert len(weights.trained_on) == 651
     assert weights.sha256 is not None
     assert weights.sha256.startswith("f1924af9")
-
-
-def test_model_round_trip(network, tmp_path):
-    """A saved model loads back to the same tensors."""
-    save_model({"extractor": network}, tmp_path / "new" / "m.safetensors", {"method": "x"})
-    other = ResNet50(width=8)
-    load_model({"extractor": other}, tmp_path / "new" / "m.safetensors")
-
-    for key, value in network.state_dict().items():
-        assert torch.equal(other.state_dict()[key], value), key
-
-
-def test_model_of_another_shape(network, tmp_path):
-    """A model does not load into a network of another shape."""
-    save_model({"extractor": network}, tmp_path / "m.safetensors", {})
-    with pytest.raises(WeightsError, match="does not fit the network 'extractor'"):
-        load_model({"extractor": ResNet50(width=4)}, tmp_path / "m.safetensors")

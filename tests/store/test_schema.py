@@ -16,7 +16,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
 from harness.errors import IntegrityError, StoreError
-from harness.store import Store, database, schema, upgrade
+from harness.store import FitOutcome, Store, database, schema, upgrade
 from harness.store.models import Base
 from tests.store.filler import Filler
 
@@ -212,22 +212,76 @@ class TestUpgrade:
             assert [score.id for score in upgraded.where_scores(run_id)] == [score_id]
             assert len(upgraded.where_fits(run_id)) == 1
 
-    def test_from_the_first_schema(self, url, path, home, tmp_path, monkeypatch):
+    @pytest.fixture
+    def store_of(self, url, home, tmp_path, monkeypatch):
+        """Return a function that makes a store of an earlier schema and fills it."""
+
+        def make(revision, filling):
+            now, folder = schema.MIGRATIONS, tmp_path / revision
+            later = {f"r{number}" for number in schema.revisions() if number > revision}
+            shutil.copytree(now, folder)
+            for path in (folder / "versions").glob("r*.py"):
+                if path.name[:5] in later:
+                    path.unlink()
+            monkeypatch.setattr(schema, "MIGRATIONS", folder)
+            with Store.open(url, home=home) as early:
+                filled = filling(Filler(early))
+            monkeypatch.setattr(schema, "MIGRATIONS", now)
+            return filled
+
+        return make
+
+    def test_from_the_first_schema(self, store_of, url, path, home):
         """A store of the first schema gains the table of external numbers, and keeps its runs."""
-        now, folder = schema.MIGRATIONS, tmp_path / "first"
-        shutil.copytree(now, folder, ignore=lambda _folder, names: {"r0002_external.py"} & {*names})
-        monkeypatch.setattr(schema, "MIGRATIONS", folder)
-        with Store.open(url, home=home) as first:
-            fill = Filler(first)
+
+        def filling(fill):
             run_id = fill.run()
-            score_id = fill.trial(run_id)
+            return run_id, fill.trial(run_id)
+
+        run_id, score_id = store_of("0001", filling)
         assert "external" not in statements(path)
 
-        monkeypatch.setattr(schema, "MIGRATIONS", now)
         upgrade(url, home=home)
         with Store.open(url, home=home) as upgraded:
             assert [score.id for score in upgraded.where_scores(run_id)] == [score_id]
             assert upgraded.externals.where() == []
+
+    def test_models_of_the_second_schema(self, store_of, url, path, home, tmp_path):
+        """The fits whose models are here become versions; those that were imported do not."""
+        file = tmp_path / "model.safetensors"
+        file.write_bytes(b"tensors")
+
+        def fit(fill, **named):
+            made = fill.store.begin_fit(fill.draft(**named))
+            digest = fill.store.put_artifact(file, kind="model", fit_id=made.id)
+            fill.store.start_fit(made.id)
+            outcome = FitOutcome(seconds=1.0, identity_images=1, steps=1, model_sha256=digest)
+            fill.store.finish_fit(made.id, outcome)
+            return made.id
+
+        def filling(fill):
+            kept = [fit(fill, split=0), fit(fill, split=1), fit(fill, method="a b")]
+            return [*kept, fill.fit(split=2).id]  # the last one has no file
+
+        first, second, other, _imported = store_of("0002", filling)
+        assert "model_version" not in statements(path)
+
+        upgrade(url, home=home)
+        with Store.open(url, home=home) as upgraded:
+            versions = upgraded.models.where()
+            kept = upgraded.models.find_file_or_raise(versions[0])
+            assert kept.read_bytes() == b"tensors"
+        assert [(v.name, v.version, v.fit_id) for v in versions] == [
+            ("a-b-caviar", 1, other),
+            ("baseline-hr-caviar", 1, first),
+            ("baseline-hr-caviar", 2, second),
+        ]
+        assert {(v.context, v.trained_on, v.trained_on_is_all) for v in versions} == {
+            (None, None, False)
+        }
+        assert [v.split for v in versions] == [0, 0, 1]
+        assert versions[1].config == {"height": 128}
+        assert (versions[1].licence, versions[1].created[:2]) == ("BSD-3-Clause", "20")
 
     def test_nothing_to_do(self, store, fill, url, home):
         """To upgrade a store of the newest schema changes nothing."""
