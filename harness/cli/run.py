@@ -22,8 +22,9 @@ HELP_RECIPE = "The training configuration: smoke, quick, standard or paper."
 HELP_TRIALS = "How many trials: splits first, then seeds. Default: the recipe's."
 HELP_SET = "Override a setting of the recipe, e.g. `--set lr=1e-4`. Repeatable."
 HELP_WEIGHTS = (
-    "Initial weights: auto (ImageNet if it can be had, else none), imagenet, none, or a file. "
-    "Default: HARNESS_WEIGHTS, else auto."
+    "Initial weights: auto (ImageNet if it can be had, else none), imagenet, none, a file, or a "
+    "registered model, e.g. `models:/baseline-hr-market1501@best`. Default: HARNESS_WEIGHTS, else "
+    "auto."
 )
 HELP_PRECISION = "auto (bf16 where the hardware has it), float32 or bf16."
 HELP_FRESH = "Train anew, even where the same fit is done or was interrupted."

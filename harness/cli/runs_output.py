@@ -81,27 +81,13 @@ def intervals(store: Store, run: RunView, scores: Sequence[ScoreView]) -> dict[s
 
     It is empty where there is no score, or scores of several variants, which have no mean.
     """
-    from harness.definitions import short_name
-    from harness.definitions.measure import is_measurable
     from harness.loader import load_plugins
-    from harness.stats.intervals import interval
-    from harness.stats.trials import per_query
+    from harness.run import numbers
 
     done = [s for s in scores if s.status == "done" and s.protocol_id == run.protocol_id]
     if len({score.variant for score in done}) != 1:
         return {}
-    evidence = [store.load_evidence(score.id) for score in done]
-    pids = [store.load_records(s.protocol_id, s.split)[0].pids for s in done]
-    metrics: dict[str, Any] = {}
-    for spec in load_plugins().metrics.values():
-        known = all(is_measurable(spec, each) for each in evidence)
-        for k in spec.ranks or (None,) if known else ():
-            trials = [
-                per_query(spec, k, e, p, s) for s, e, p in zip(done, evidence, pids, strict=True)
-            ]
-            name = short_name(spec.name, k, run.headline)
-            metrics[name] = interval(trials).as_json(spec.unit) | {"metric": spec.name}
-    return metrics
+    return numbers.intervals(store, done, run.headline, load_plugins().metrics)
 
 
 def runs_table(runs: Sequence[RunView]) -> Table:

@@ -26,7 +26,8 @@ class RunRequest:
         settings: `key=value` pairs that override the recipe.
         trials: How many trials, splits first, then seeds; None is the recipe's.
         seed: Of the first trial.
-        weights: `auto`, `imagenet`, `none` or a file; None is the environment's default.
+        weights: `auto`, `imagenet`, `none`, a file or the address of a model; None is the
+            environment's default.
         device: `auto`, `cpu` or `cuda`.
         precision: `auto`, `float32` or `bf16`.
         fresh: Train anew, even where a fit of the same key is done or interrupted.

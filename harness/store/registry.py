@@ -21,10 +21,11 @@ from harness.errors import UnknownName, UsageError, WeightsError
 from harness.store import artifacts, model_rows, models
 from harness.store.database import Database
 from harness.store.drafts import ProtocolInfo, now
+from harness.store.locks import Locks
 from harness.store.model_file import read_description
 from harness.store.model_rows import address_of, find_or_raise, views
 from harness.store.model_tables import ModelAlias, ModelAliasMove, ModelTag, ModelVersion
-from harness.store.reading import protocol_info, score_view, shared_values
+from harness.store.reading import fit_view, protocol_info, score_view, shared_values
 from harness.store.versions import (
     AliasMove,
     ModelVersionView,
@@ -32,7 +33,7 @@ from harness.store.versions import (
     check_name,
     model_name,
 )
-from harness.store.views import ScoreView
+from harness.store.views import FitView, ScoreView
 from harness.types.address import ModelAddress
 
 FILE = "model.safetensors"
@@ -44,11 +45,13 @@ class ModelRegistry:
     Args:
         database: Of the store.
         folder: Where the artifacts lie.
+        locks: Of the fits.
     """
 
-    def __init__(self, database: Database, folder: Path) -> None:
+    def __init__(self, database: Database, folder: Path, locks: Locks) -> None:
         self._database = database
         self._folder = folder
+        self._locks = locks
 
     def add(self, draft: VersionDraft, file: Path) -> ModelVersionView:
         """Register the model of a fit, or return the version that the fit has.
@@ -250,6 +253,12 @@ class ModelRegistry:
             if not needed:  # within the transaction, so that nobody registers it meanwhile
                 file.unlink(missing_ok=True)
             return not needed
+
+    def find_fit(self, version: ModelVersionView) -> FitView | None:
+        """Return the fit that left a version, or None where it is not in this store."""
+        with self._database.reading() as session:
+            row = session.get(models.Fit, version.fit_id) if version.fit_id else None
+            return None if row is None else fit_view(row, self._locks)
 
     def where_scores(self, version: ModelVersionView) -> list[tuple[ScoreView, ProtocolInfo]]:
         """Return the done scores of the fit of a version, each with its protocol, oldest first."""

@@ -53,7 +53,7 @@ class Store:
         self._artifacts = home / "artifacts"
         self.locks = Locks(home / "locks")
         self.externals = Externals(database)
-        self.models = ModelRegistry(database, self._artifacts)
+        self.models = ModelRegistry(database, self._artifacts, self.locks)
 
     @classmethod
     def open(cls, url: str, *, home: Path) -> Self:
