@@ -8,13 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.errors import PluginError, UnknownName
 from harness.hookspecs import PLUGIN_GROUP
 from harness.loader import Origin, Registry, load_plugins
 from harness.testing.check import Kind, NotRun
-from harness.types import DatasetSpec, MethodSpec, MetricSpec
+from harness.types import DatasetSpec, MethodSpec, MetricSpec, Record
+
+if TYPE_CHECKING:
+    from harness.testing.bench import Bench
+    from harness.testing.rehearsal import Rehearsal
 
 KINDS: tuple[Kind, ...] = ("plugin", "method", "dataset", "metric")
 
@@ -68,6 +75,31 @@ class Subject:
     def metric(self) -> MetricSpec:
         """The metric."""
         return self.registry.metrics[self.key]
+
+    @cached_property
+    def bench(self) -> Bench:
+        """The method with a small data set, in this process."""
+        from harness.testing.bench import Bench
+
+        return Bench.of(self.method, self.registry)
+
+    @cached_property
+    def rehearsal(self) -> Rehearsal:
+        """What whole runs of the method, in processes of their own, came to."""
+        from harness.testing.rehearsal import rehearse
+
+        return rehearse(self.bench)
+
+    @cached_property
+    def copy(self) -> tuple[Path, Sequence[Record]]:
+        """The copy of the data set on this machine, and what its reader says of it.
+
+        Raises:
+            NotRun: If there is no copy here.
+        """
+        from harness.testing.copies import find_copy
+
+        return find_copy(self.dataset)
 
 
 def find_subjects(name: str) -> list[Subject]:
