@@ -67,6 +67,20 @@ def find_contestant(store: Store, name: str) -> Contestant:
     return _of_row(name, of_method)
 
 
+def find_row(store: Store, name: str) -> Row:
+    """Return the row of a name, as `find_contestant` takes it.
+
+    Raises:
+        UnknownName: If there is none.
+        UsageError: If there are several.
+    """
+    rows = store.where_rows()
+    of_method = [row for row in rows if row.method == name.partition("/")[0]]
+    if not of_method:
+        raise UnknownName("row", name, {row.method for row in rows}, "harness runs list")
+    return _choose(name, of_method)
+
+
 def _of_run(store: Store, run: RunView) -> Contestant:
     scores = [
         score
@@ -99,7 +113,8 @@ def _of_run(store: Store, run: RunView) -> Contestant:
     )
 
 
-def _of_row(name: str, rows: Sequence[Row]) -> Contestant:
+def _choose(name: str, rows: Sequence[Row]) -> Row:
+    """Return the one of the rows of a method that has all words of a name."""
     words = name.split("/")[1:]
     found = [row for row in rows if all(_is_called(row, word) for word in words)]
     if not found:
@@ -109,7 +124,11 @@ def _of_row(name: str, rows: Sequence[Row]) -> Contestant:
         raise UsageError(
             f"There are {len(found)} rows called {name!r}.", f"Name one of them: {names}."
         )
-    (row,) = found
+    return found[0]
+
+
+def _of_row(name: str, rows: Sequence[Row]) -> Contestant:
+    row = _choose(name, rows)
     return Contestant(
         name=name,
         kind="row",

@@ -1,0 +1,294 @@
+"""Is it worse by more than a margin? The tests behind the checkpoint and the method tier.
+
+Both hold new trials against old ones of the same protocol, identity by identity, and ask a
+question of non-inferiority: with Delta = new - old and a margin m > 0, H0 says Delta >= -m. A loss
+is certain where H0 is rejected, and excluded where Delta < -m is.
+
+The *checkpoint* tier asks it of these very models. Trials are paired, the unit is an identity with
+all its queries in all trials. The interval is that of `harness.stats.intervals`, BCa; with fewer
+than 50 identities, where it covers too little, that of Student's t,
+
+    Delta +- t_{0.975} SE,    p = T((Delta + m) / SE),    T with I - 1 degrees of freedom
+
+SE being the linearised standard error of `harness.stats.power`.
+
+The *method* tier asks it of the method: would models trained anew be worse? Training varies, so
+fits are drawn as well as identities. Where a protocol has many random splits, each with a fit of
+its own, a split is drawn with both its fits, for both were tested on its people; else the seeds of
+either side are drawn apart. Identities are drawn once for all fits, because the same people are in
+all of them: the pigeonhole bootstrap (Owen, Annals of Applied Statistics 1, 2007), which is never
+too narrow. Of n units n - 1 are drawn, which makes the variance that of n (Rao and Wu, JASA 83,
+1988), and deviations are stretched from a normal to a t with n - 1 degrees of freedom, n being the
+number of fits: five seeds tell less than their spread pretends. The unit is a fit or an identity.
+
+Axes: T trials, I identities, B draws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import norm
+from scipy.stats import t as student
+
+from harness.stats.intervals import THESE_SPLITS, interval
+from harness.stats.power import POWER, standard_error
+from harness.stats.trials import PerQuery, differences, identities_of, sums_by_identity
+from harness.types import Interval
+
+Float = npt.NDArray[np.float64]
+
+ALPHA = 0.05
+ERRORS_IN_MARGIN = 2
+"""No margin is narrower than this many standard errors of the difference."""
+
+FEW_IDENTITIES = 50
+ENOUGH_SEEDS = 5
+ENOUGH_SPLITS = 10
+DRAWS = 9999
+
+_LEVEL = 0.95
+_ROUNDING = 1e-12  # a standard error below that is zero
+_BATCH = 500  # draws held at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """What is known of a loss by one metric, fractions.
+
+    Attributes:
+        delta: New - old with its interval.
+        margin: m, the largest loss that passes.
+        error: The standard error of the difference; None where there is one identity.
+        p: Of H0, that the loss is no larger than the margin, for this metric alone.
+        certain: Whether a loss of more than m is certain, for this metric alone.
+        excluded: Whether a loss of more than m is excluded.
+        freedom: Degrees of freedom of the test.
+    """
+
+    delta: Interval
+    margin: float
+    error: float | None
+    p: float
+    certain: bool
+    excluded: bool
+    freedom: int
+
+    def detectable(self, alpha: float = ALPHA) -> float | None:
+        """Return the smallest true loss that is found with a power of 80 %, a fraction.
+
+        Args:
+            alpha: Level of the one-sided test; that of the interval, 0.025, where it is larger.
+        """
+        if self.error is None:
+            return None
+        return smallest_found(self.error, self.freedom, self.margin, alpha)
+
+
+def smallest_found(error: float, freedom: int, margin: float, alpha: float = ALPHA) -> float:
+    """Return the smallest true loss that is found with a power of 80 %, a fraction.
+
+    A loss is found where its estimate lies beyond the margin by as many standard errors as the test
+    asks for; so that it does so four times in five, the true loss is larger still.
+
+    Args:
+        error: SE.
+        freedom: I - 1.
+        margin: m.
+        alpha: Level of the one-sided test; that of the interval, 0.025, where it is larger.
+    """
+    level = min(alpha, (1 - _LEVEL) / 2)
+    reach = student.ppf(1 - level, freedom) + student.ppf(POWER, freedom)
+    return float(widened(margin, error) + reach * error)
+
+
+def loss_of_models(new: Sequence[PerQuery], old: Sequence[PerQuery], margin: float) -> Loss:
+    """Return what is known of a loss between models, over the trials that both have.
+
+    Args:
+        new: Trials of one metric in which higher is better.
+        old: Those that they are held against.
+        margin: The margin that was asked for, a fraction; at least 2 SE are taken.
+
+    Raises:
+        UsageError: If a side has no trial, or they are of different protocols.
+        Inconclusive: If they have no trial in common.
+        IntegrityError: If a common trial has other queries, or other queries with a value.
+    """
+    paired = differences(new, old)
+    error = standard_error(paired)
+    freedom = len(identities_of(paired)) - 1
+    wide = widened(margin, error)
+    delta = interval(paired, level=_LEVEL)
+    if error is not None and delta.value is not None and freedom + 1 < FEW_IDENTITIES:
+        delta = _student(delta, error, freedom)
+    p = 1.0 if delta.value is None else _p(delta.value + wide, error, freedom)
+    return Loss(
+        delta=delta,
+        margin=wide,
+        error=error,
+        p=p,
+        certain=delta.high is not None and delta.high < -wide,
+        excluded=delta.low is not None and delta.low > -wide,
+        freedom=freedom,
+    )
+
+
+def loss_of_methods(
+    new: Sequence[PerQuery], old: Sequence[PerQuery], margin: float, *, seed: int = 0
+) -> Loss:
+    """Return what is known of a loss between methods, of which the trials are samples.
+
+    Args:
+        new: Trials of one metric in which higher is better, of at least 2 splits or seeds.
+        old: Those that they are held against, of the same splits.
+        margin: The margin that was asked for, a fraction; at least 2 SE are taken.
+        seed: Of the draws.
+
+    Raises:
+        UsageError: If a side has no trial, or they are of different protocols.
+        IntegrityError: If a trial has not one identity for each value, or occurs twice.
+    """
+    pool = _Pool.of(new, old)
+    drawn = pool.draw(np.random.default_rng(seed))
+    value, error = pool.value(), float(drawn.std(ddof=1))
+    freedom = pool.units - 1
+    stretch = student.ppf(1 - ALPHA, freedom) / norm.ppf(1 - ALPHA)
+    spread = value + stretch * (drawn - drawn.mean())
+    wide = widened(margin, error)
+    worse = float((1 + np.count_nonzero(spread < -wide)) / (2 + len(spread)))
+    low, high = np.quantile(spread, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
+    delta = Interval(
+        value=value,
+        low=float(low),
+        high=float(high),
+        level=_LEVEL,
+        method=f"{'splits' if pool.by_split else 'seeds'} and identities resampled",
+        n_identities=pool.identities,
+        n_trials=len(new),
+        n_seeds=len({trial.seed for trial in new}),
+    )
+    return Loss(delta, wide, error, 1 - worse, worse > 1 - ALPHA, worse < ALPHA, freedom)
+
+
+def widened(margin: float, error: float | None) -> float:
+    """Return a margin that is no narrower than 2 SE; SE is None where there is one identity."""
+    return max(margin, ERRORS_IN_MARGIN * (error or 0.0))
+
+
+def _student(delta: Interval, error: float, freedom: int) -> Interval:
+    """Return a difference with the interval of Student's t."""
+    assert delta.value is not None  # as the caller saw
+    reach = float(student.ppf((1 + _LEVEL) / 2, freedom)) * error
+    few = THESE_SPLITS if delta.method.endswith(THESE_SPLITS) else ""
+    method = f"t over identities{few}"
+    return replace(delta, low=delta.value - reach, high=delta.value + reach, method=method)
+
+
+def _p(excess: float, error: float | None, freedom: int) -> float:
+    """Return the probability of an estimate as far below -m or farther, if -m were true.
+
+    Args:
+        excess: Delta + m.
+        error: SE; None where there is one identity.
+        freedom: I - 1.
+    """
+    if error is None:
+        return 1.0
+    if error < _ROUNDING:  # all identities changed alike: as sure as all signs being one
+        return 1.0 if excess >= -_ROUNDING else 0.5**freedom
+    return float(student.cdf(excess / error, freedom))
+
+
+@dataclass(frozen=True, slots=True)
+class _Pool:
+    """The fits of two sides, as what is drawn from.
+
+    Attributes:
+        sums: Of either side, (T, I), the sum of the values of each identity.
+        counts: Of either side, (T, I), their numbers.
+        groups: Of either side, the places of the trials of each split.
+        by_split: Whether splits are drawn, and not the seeds in each.
+    """
+
+    sums: tuple[Float, Float]
+    counts: tuple[Float, Float]
+    groups: tuple[list[list[int]], list[list[int]]]
+    by_split: bool
+
+    @classmethod
+    def of(cls, new: Sequence[PerQuery], old: Sequence[PerQuery]) -> _Pool:
+        """Return the pool of two sides of the same splits."""
+        sums, counts = sums_by_identity([*_apart(new, 0), *_apart(old, 1)])
+        splits = sorted({trial.split for trial in old})
+        n = len(new)
+        return cls(
+            (sums[:n], sums[n:]),
+            (counts[:n], counts[n:]),
+            (_places(new, splits), _places(old, splits)),
+            by_split=len(splits) >= ENOUGH_SPLITS,
+        )
+
+    @property
+    def identities(self) -> int:
+        """I."""
+        return int(self.sums[0].shape[1])
+
+    @property
+    def units(self) -> int:
+        """How many fits stand for the method: splits, or the seeds of the side with fewer."""
+        if self.by_split:
+            return len(self.groups[0])
+        return min(len(places) for side in self.groups for places in side)
+
+    def value(self) -> float:
+        """Return new - old as it was found."""
+        everyone = np.ones((1, self.identities))
+        new, old = (self._means(side, everyone) for side in (0, 1))
+        return float(
+            np.mean([new[:, places].mean() for places in self.groups[0]])
+            - np.mean([old[:, places].mean() for places in self.groups[1]])
+        )
+
+    def draw(self, rng: np.random.Generator) -> Float:
+        """Return new - old of each draw, (B,)."""
+        batches = [min(_BATCH, DRAWS - at) for at in range(0, DRAWS, _BATCH)]
+        return np.concatenate([self._draw(rng, size) for size in batches])
+
+    def _draw(self, rng: np.random.Generator, size: int) -> Float:
+        weights = _resampled(rng, size, self.identities)
+        means = [self._means(side, weights) for side in (0, 1)]
+        splits = len(self.groups[0])
+        of_splits = _resampled(rng, size, splits) if self.by_split else np.ones((size, splits))
+        total = np.zeros((2, size))
+        for side in (0, 1):
+            for place, places in enumerate(self.groups[side]):
+                of_seeds = _resampled(rng, size, len(places)) / len(places)
+                total[side] += of_splits[:, place] * (means[side][:, places] * of_seeds).sum(axis=1)
+        return np.asarray((total[0] - total[1]) / splits)
+
+    def _means(self, side: int, weights: Float) -> Float:
+        """Return the mean of each trial of a side under weights of identities, (B, T)."""
+        number = weights @ self.counts[side].T
+        total = weights @ self.sums[side].T
+        return np.divide(total, number, out=np.zeros_like(total), where=number > 0)
+
+
+def _apart(trials: Sequence[PerQuery], side: int) -> list[PerQuery]:
+    """Return trials that are told from those of the other side by their split."""
+    return [replace(trial, split=2 * trial.split + side) for trial in trials]
+
+
+def _places(trials: Sequence[PerQuery], splits: Sequence[int]) -> list[list[int]]:
+    return [[t for t, trial in enumerate(trials) if trial.split == split] for split in splits]
+
+
+def _resampled(rng: np.random.Generator, size: int, units: int) -> Float:
+    """Return how often each unit is drawn, (size, units), with mean 1; one unit is always there."""
+    if units == 1:
+        return np.ones((size, 1))
+    drawn = rng.multinomial(units - 1, np.full(units, 1 / units), size)
+    return np.asarray(drawn * (units / (units - 1)), dtype=np.float64)
