@@ -57,6 +57,11 @@ class FeatureWriter:
             stream.close()
         self._folder.cleanup()
 
+    @property
+    def dimensions(self) -> int:
+        """d, the length of a row; 0 before the first."""
+        return max((d for _stream, (_count, d) in self._rows.values()), default=0)
+
     def append(self, name: str, rows: Features) -> None:
         """Add rows, (n, d), to the array of that name; the first rows decide d.
 

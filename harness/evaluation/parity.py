@@ -34,6 +34,7 @@ class Gap:
 
     Attributes:
         images: How many were compared.
+        dimensions: Of a feature.
         largest: The largest Euclidean distance between the two features of one image; infinite
             where a feature is not finite.
         norm: The largest Euclidean norm of a feature of the method, which gives the scale.
@@ -41,6 +42,7 @@ class Gap:
     """
 
     images: int
+    dimensions: int
     largest: float
     norm: float
     worst: int
@@ -73,18 +75,18 @@ class Parity:
     Attributes:
         gap: Over all images that the graph serves.
         batches: Over the first images in one batch, by the size of the batch.
-        mean_ap: mAP (`MEAN_AP`); None where there was no query with a match.
+        queries: How many queries there were.
+        gallery: How many gallery images.
+        mean_ap: mAP (`MEAN_AP`); None where no query has a match.
         rank1: The headline CMC at rank 1; None likewise.
-        queries: How many queries were ranked.
-        gallery: In how many gallery images.
     """
 
     gap: Gap
     batches: Mapping[int, Gap]
+    queries: int
+    gallery: int
     mean_ap: Shift | None = None
     rank1: Shift | None = None
-    queries: int = 0
-    gallery: int = 0
 
     def refusal(self, tolerance: float, map_tolerance: float) -> str | None:
         """Return what is beyond tolerance, in a sentence, or None.
@@ -141,7 +143,7 @@ def compare_features(method: Features, graph: Features) -> Gap:
     gaps = np.where(np.isfinite(gaps), gaps, np.inf)
     worst = int(gaps.argmax())
     norm = float(np.linalg.norm(method.astype(np.float64), axis=1).max())
-    return Gap(len(gaps), float(gaps[worst]), norm, worst)
+    return Gap(len(gaps), method.shape[1], float(gaps[worst]), norm, worst)
 
 
 def compare_ranks(

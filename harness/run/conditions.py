@@ -38,10 +38,11 @@ class Conditions:
     def batch(self, pixels: Tensor) -> EmbedBatch:
         """Return images, (N, 3, H, W), as a batch of this role and rate, of the size they have.
 
-        One rate stands for all of them, as a graph has no list as long as the batch.
+        One rate stands for all of them, as a graph has no list as long as the batch. The length is
+        taken from the shape, since `len` would fix it when it is traced.
         """
         size = torch.tensor([pixels.shape[2:]], device=pixels.device)  # (1, 2)
-        return EmbedBatch(pixels, size.expand(len(pixels), 2), [self.r], self.role)
+        return EmbedBatch(pixels, size.expand(pixels.shape[0], 2), [self.r], self.role)
 
 
 @dataclass(frozen=True, slots=True)

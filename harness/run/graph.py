@@ -19,13 +19,13 @@ from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
 from harness.errors import DataError, IntegrityError, PluginError, UsageError
+from harness.pixels import Size
 from harness.run.conditions import Conditions
 from harness.types import Distance, EmbedBatch, Method, Stage
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-Size = tuple[int, int]  # height and width [pixels]
 Run = Callable[[Tensor], Tensor]
 
 INPUT, OUTPUT = "pixels", "feature"
@@ -217,8 +217,9 @@ def _telling_batches(run: Run) -> Run:
 def _untraceable(key: str, error: Exception) -> PluginError:
     return PluginError(
         f"The method {key!r} cannot be made a graph: {_first_line(error)}.",
-        "Keep what `embed` does to operations on tensors, the same for any number of images; or "
-        "export to .safetensors, which needs the plugin to run.",
+        "Keep what `embed` does to operations on tensors, the same for any number of images "
+        "(`x.shape[0]`, which is traced, in place of `len(x)`); or export to .safetensors, which "
+        "needs the plugin to run.",
     )
 
 
