@@ -8,6 +8,9 @@ silence, one that fails to import stops all the others, and a misspelt hook pass
   distributions;
 - a plugin that fails is a `PluginProblem`, fatal only for the command that asked for it;
 - unknown hooks are found by `check_pending`.
+
+The data sets of the user's own (`harness data add NAME --csv|--folder`) are registered after the
+plugins', under the same rules.
 """
 
 from __future__ import annotations
@@ -22,12 +25,16 @@ from typing import Any, TypeVar
 import pluggy
 
 from harness import hookspecs
+from harness.data.own.shelf import list_own, load_own, shelf
 from harness.definitions import METRICS
-from harness.errors import PluginError, UnknownName
+from harness.errors import HarnessError, PluginError, UnknownName
 from harness.hookspecs import PLUGIN_GROUP, PROJECT
+from harness.settings import Settings
 from harness.types import DatasetSpec, MethodSpec, MetricSpec
 
 T = TypeVar("T")
+
+OWN = "your own"  # stands for the distribution of a data set that no plugin brings
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +47,7 @@ class Origin:
     version: str
 
     def __str__(self) -> str:
-        return f"{self.name} ({self.distribution} {self.version})"
+        return f"{self.name} ({self.distribution} {self.version})".replace(" )", ")")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +57,16 @@ class PluginProblem:
     origin: Origin
     reason: str
     traceback: str
+
+    @property
+    def advice(self) -> str:
+        """What would mend it."""
+        if self.origin.distribution == OWN:
+            return (
+                f"Correct the files in {self.origin.target}, or `harness data remove "
+                f"{self.origin.name}`."
+            )
+        return f"Reinstall it, or `pip uninstall {self.origin.distribution}`."
 
 
 @dataclass
@@ -97,7 +114,7 @@ class Registry:
 
 
 def load_plugins() -> Registry:
-    """Import every plugin and return what they registered.
+    """Import every plugin and return what they registered, with the data sets of the user's own.
 
     Raises:
         PluginError: If two entry points share a name, or two plugins a key.
@@ -107,6 +124,7 @@ def load_plugins() -> Registry:
         registry.metrics[metric.name] = metric
     for origin, entry in _list_entry_points(PLUGIN_GROUP):
         _load_one(registry, origin, entry)
+    _load_own(registry, Settings.from_environment())
     return registry
 
 
@@ -165,6 +183,19 @@ def _load_one(registry: Registry, origin: Origin, entry: EntryPoint) -> None:
     registry.loaded.append(origin)
 
 
+def _load_own(registry: Registry, settings: Settings) -> None:
+    """Register the data sets of the user's own; one that is broken is a problem of its own."""
+    for key in list_own(settings):
+        origin = Origin(key, str(shelf(settings) / key), OWN, "")
+        try:
+            own = load_own(key, settings)
+        except HarnessError as error:
+            registry.problems.append(PluginProblem(origin, str(error), traceback.format_exc()))
+            continue
+        _merge(registry, "dataset", registry.datasets, [own.spec], origin)
+        registry.protocols.extend(own.texts)
+
+
 @dataclass
 class _Collected:
     """What one plugin registered, before it is merged."""
@@ -203,6 +234,11 @@ def _merge(
 
 
 def _refuse_duplicate(kind: str, key: str, first: Origin, second: Origin) -> None:
+    if second.distribution == OWN:
+        raise PluginError(
+            f"The {kind} {key!r} of {first} is called like one of your own, in {second.target}.",
+            f"Rename that folder, and the key in its protocol; or `harness data remove {key}`.",
+        )
     raise PluginError(
         f"Two plugins claim the {kind} {key!r}: {first} and {second}.",
         f"Uninstall one of them: `pip uninstall {second.distribution}`.",

@@ -9,9 +9,11 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from harness.cli import data_add
 from harness.cli.console import emit_json, stderr, stdout
+from harness.cli.data_findings import print_findings, raise_first_error
 from harness.errors import DataError
-from harness.loader import load_plugins
+from harness.loader import OWN, load_plugins
 from harness.settings import Settings
 from harness.types import DatasetSpec
 
@@ -27,7 +29,10 @@ def list_datasets(as_json: AsJson = False) -> None:
     Example: `harness data list`
     """
     settings = Settings.from_environment()
-    rows = [_listed(spec, settings) for spec in load_plugins().datasets.values()]
+    registry = load_plugins()
+    rows = [_listed(spec, settings) for spec in registry.datasets.values()]
+    for problem in registry.problems:
+        stderr.print(f"[yellow]{problem.origin} could not be loaded:[/] {escape(problem.reason)}")
     if as_json:
         emit_json(rows)
         return
@@ -50,25 +55,26 @@ def list_datasets(as_json: AsJson = False) -> None:
             stdout.print(f"[bold]{row['key']}[/]: {escape(row['how_to_get'])}")
 
 
-@app.command("add")
-def add_folder(
-    key: Annotated[str, typer.Argument(help="The data set, as `harness data list` names it.")],
-    folder: Annotated[Path, typer.Argument(help="The folder that holds its images.")],
-    as_json: AsJson = False,
+app.command("add")(data_add.add)
+
+
+@app.command("remove")
+def remove(
+    key: Annotated[str, typer.Argument(help="A data set of your own.")], as_json: AsJson = False
 ) -> None:
-    """Register the folder in which a data set lies.
+    """Forget a data set of your own: its card, list and protocol; no image is touched.
 
-    Example: `harness data add caviar ~/data/CAVIAR4REID`
+    What was scored on it stays in the store.
+
+    Example: `harness data remove mall`
     """
-    from harness.data import catalogue
+    from harness.data.own.shelf import remove as take_off
 
-    spec = load_plugins().dataset(key)
-    counts = catalogue.add(spec, folder, Settings.from_environment())
+    take_off(key, Settings.from_environment())
     if as_json:
-        emit_json({"key": key, "counts": counts.model_dump(exclude_none=True)})
-        return
-    stdout.print(f"{spec.card.title}: {catalogue.in_words(counts)}.", markup=False)
-    stdout.print(f"Compare it with the original: `harness data check {key}`")
+        emit_json({"key": key, "removed": True})
+    else:
+        stdout.print(f"{key} is forgotten; its images are where they were.", markup=False)
 
 
 @app.command("check")
@@ -79,6 +85,9 @@ def check_copies(
     as_json: AsJson = False,
 ) -> None:
     """Compare a copy with its card, file by file; exits with 6 at the first that differs.
+
+    Of a data set of your own, every image is opened and what is odd is told, with what to change;
+    exits with 6 if something is wrong.
 
     Example: `harness data check caviar`
     """
@@ -92,7 +101,12 @@ def check_copies(
     else:
         spec = registry.dataset(key)
         copies = [(spec, catalogue.locate(spec, settings, stderr.print))]
-    results = [_checked(spec, root) for spec, root in copies]
+    results = [
+        _examined(spec, root, settings)
+        if registry.origin("dataset", spec.key).distribution == OWN
+        else _checked(spec, root)
+        for spec, root in copies
+    ]
     if as_json:
         emit_json(results)
     else:
@@ -144,6 +158,31 @@ def _checked(spec: DatasetSpec, root: Path) -> dict[str, Any]:
         "counts": report.counts.model_dump(exclude_none=True) if report.counts else None,
         "files_compared": report.files,
         "problem": report.problem,
+        "findings": [],
+    }
+
+
+def _examined(spec: DatasetSpec, root: Path, settings: Settings) -> dict[str, Any]:
+    """Return the same of a data set of the user's own, with what the doctor finds."""
+    from rich.progress import Progress
+
+    from harness.data.catalogue import count
+    from harness.data.own.checkup import check_own
+    from harness.data.own.shelf import load_own
+
+    with Progress(console=stderr, transient=True) as progress:
+        task = progress.add_task(f"Checking {spec.key}", total=spec.card.expected.images)
+        records, findings = check_own(
+            load_own(spec.key, settings), root, lambda n: progress.advance(task, n)
+        )
+    errors = [finding for finding in findings if finding.level == "error"]
+    return {
+        "key": spec.key,
+        "folder": str(root),
+        "counts": count(records).model_dump(exclude_none=True),
+        "files_compared": len(records),
+        "problem": errors[0].what if errors else None,
+        "findings": [finding.as_json() for finding in findings],
     }
 
 
@@ -160,10 +199,12 @@ def _print_results(results: list[dict[str, Any]]) -> None:
             )
         else:
             stdout.print(f"[red]wrong[/]  {result['key']}: {escape(result['problem'])}")
+        print_findings(result["findings"])
 
 
 def _raise_first_problem(results: list[dict[str, Any]]) -> None:
     for result in results:
+        raise_first_error(result["key"], result["findings"])
         if result["problem"] is not None:
             raise DataError(
                 f"The copy of {result['key']} in {result['folder']} is not the original: "

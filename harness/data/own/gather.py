@@ -191,14 +191,14 @@ def _compiled(pattern: str, *, single_camera: bool) -> re.Pattern[str]:
         expression = re.compile(pattern)
     except re.error as error:
         raise UsageError(
-            f"The pattern {pattern!r} is no regular expression: {error}.",
+            f"The pattern '{pattern}' is no regular expression: {error}.",
             r"Write one such as '(?P<pid>\d+)_c(?P<camid>\d+).*\.jpg', in single quotes.",
         ) from error
     for group in ("pid",) if single_camera else ("pid", "camid"):
         if group not in expression.groupindex:
             one = "; or say --single-camera if all images are by one" if group == "camid" else ""
             raise UsageError(
-                f"The pattern {pattern!r} has no group {group}.",
+                f"The pattern '{pattern}' has no group {group}.",
                 rf"Name what tells the {group}, e.g. '(?P<{group}>\d+)'{one}.",
             )
     return expression
@@ -217,15 +217,19 @@ def _no_match(root: Path, expression: re.Pattern[str], paths: Sequence[str]) -> 
             f"There is no image in {root}.",
             f"Give a folder that has some; names end in {', '.join(sorted(SUFFIXES))}.",
         )
-    partly = [path for path in paths if expression.search(path)]
-    advice = (
-        "It matches a part of it: write `.*` for the rest, also for folders, e.g. "
-        f"'.*{expression.pattern}.*'."
-        if partly
-        else "Try it on this name first; a dot that is meant is written `\\.`."
-    )
+    found = ((path, expression.search(path)) for path in paths)
+    path, part = next(((path, m) for path, m in found if m), (paths[0], None))
     return DataError(
-        f"The pattern {expression.pattern!r} matches none of the {len(paths):,} images in {root}; "
-        f"one of them is {(partly or paths)[0]}.",
-        f"It must match the whole path below the folder. {advice}",
+        f"The pattern '{expression.pattern}' matches none of the {len(paths):,} images in {root}; "
+        f"one of them is {path}.",
+        "It must match the whole path below the folder. "
+        + (_widened(expression, part) if part else "Try it on this name first."),
     )
+
+
+def _widened(expression: re.Pattern[str], part: re.Match[str]) -> str:
+    """Return advice to a pattern that matches a part of a path."""
+    before, after = part.string[: part.start()], part.string[part.end() :]
+    lead = "" if not before else "(?:.*/)?" if before.endswith("/") else ".*?"
+    tail = ".*" if after else ""
+    return f"It matches a part of it: try '{lead}{expression.pattern}{tail}'."

@@ -160,5 +160,6 @@ def nobody(records: Records) -> Finding | None:
         "warning" if distractors else "note",
         f"{' and '.join(parts)} {'is' if distractors + junk == 1 else 'are'} taken: nobody to "
         "search for.",
-        "If 0 is a person, number people from 1, or give them names.",
+        "If 0 is a person, number people from 1, or give them names: where one is no number, all "
+        "are numbered anew.",
     )

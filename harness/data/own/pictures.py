@@ -93,20 +93,20 @@ def passed_over(gathered: Gathered) -> Finding | None:
 
 
 def unlike_resolutions(records: Records, seen: Mapping[str, Seen]) -> Finding | None:
-    """Two cameras of unlike resolution, where no image is marked as one of low resolution."""
+    """Find cameras of unlike resolution, where no image is marked as one of low resolution."""
     if any(record.r is None for record in records):
         return None
     heights = median_heights(records, seen)
     if not heights or max(heights.values()) < UNLIKE * min(heights.values()):
         return None
-    low = min(heights, key=heights.__getitem__)
-    listed = ", ".join(f"camera {camid} {h:.0f}" for camid, h in sorted(heights.items()))
+    low = sorted(c for c, height in heights.items() if height * UNLIKE <= max(heights.values()))
     return Finding(
         "unlike-resolutions",
         "note",
-        f"The cameras have unlike resolutions; median heights in pixels: {listed}.",
-        f"If camera {low} is of low resolution as captured, write `native` in the column r of its "
-        "images: methods for low resolution need to know.",
+        "The cameras have unlike resolutions, by the median heights of their images.",
+        f"If what camera {', '.join(map(str, low))} took is of low resolution, write `native` in "
+        "the column r of these images: methods for low resolution need to know.",
+        tuple(f"camera {c}: {heights[c]:.0f} pixels" for c in _lowest_and_highest(heights)),
     )
 
 
@@ -137,6 +137,12 @@ def median_heights(records: Records, seen: Mapping[str, Seen]) -> dict[int, floa
         if record.path in seen:
             heights[record.camid].append(seen[record.path].height)
     return {camid: float(median(values)) for camid, values in heights.items()}
+
+
+def _lowest_and_highest(heights: Mapping[int, float]) -> list[int]:
+    """Return the cameras by height, no more than are shown: the lowest, and the highest."""
+    ordered = sorted(heights, key=lambda camid: (heights[camid], camid))
+    return ordered if len(ordered) <= SHOWN else [*ordered[: SHOWN - 2], *ordered[-2:]]
 
 
 def _same_bytes(records: Records, seen: Mapping[str, Seen]) -> list[list[Record]]:

@@ -26,7 +26,7 @@ from harness.data.own.people import searchable
 from harness.data.own.pictures import UNLIKE
 from harness.specs import ProtocolSpec, Side, SplitLists
 from harness.types import Record
-from harness.types.data import Records
+from harness.types.data import Records, Subset
 
 MANY = 1000  # identities from which one split is enough
 SPLITS = 10  # below that
@@ -188,30 +188,34 @@ def _sides_of_cameras(records: Records, heights: Mapping[int, float]) -> _Sides:
 def _first_images(records: Records, tested: Records) -> _Sides:
     """Return the sides where the first image of each identity (by each camera) is the query."""
     single_camera = len({record.camid for record in records}) == 1
-    queries: dict[tuple[int, int], str] = {}
-    for record in sorted(tested, key=lambda record: record.id):
-        if record.pid > 0:
-            queries.setdefault((record.pid, record.camid), record.id)
-    first, searched = set(queries.values()), {record.id for record in tested}
-    marked = tuple(
-        replace(r, subset="query" if r.id in first else "gallery") if r.id in searched else r
-        for r in records
-    )
+    marked = _mark_first(records, tested)
+    searched: Sequence[Subset] = ("gallery",) if single_camera else ("query", "gallery")
+    there = {record.subset for record in marked}
     by_camera = "" if single_camera else " by each camera"
-    reason = f"The first image of each identity{by_camera} is a query (marked in records.csv); "
-    reason += (
-        "the others are searched."
+    all_or_rest = (
+        "the others are searched"
         if single_camera
-        else "all images are searched, so that an identity with one image for each camera is found "
-        "too."
+        else "all images are searched, so that one image by each camera is enough"
     )
     return _Sides(
         title=f"the first image of each identity{by_camera} against all others",
         query=Side(cameras=None, subsets=("query",)),
-        gallery=Side(cameras=None, subsets=("gallery",) if single_camera else ("query", "gallery")),
+        gallery=Side(cameras=None, subsets=tuple(name for name in searched if name in there)),
         records=marked,
-        reason=reason,
+        reason=f"The first image of each identity{by_camera} is a query (marked in records.csv); "
+        f"{all_or_rest}.",
     )
+
+
+def _mark_first(records: Records, tested: Records) -> tuple[Record, ...]:
+    """Return records with the tested ones put into the subset query, if first, or gallery."""
+    queries: dict[tuple[int, int], str] = {}
+    for record in sorted(tested, key=lambda record: record.id):
+        if record.pid > 0:
+            queries.setdefault((record.pid, record.camid), record.id)
+    subsets: dict[str, Subset] = dict.fromkeys((record.id for record in tested), "gallery")
+    subsets |= dict.fromkeys(queries.values(), "query")
+    return tuple(replace(r, subset=subsets.get(r.id, r.subset)) for r in records)
 
 
 def _headline(sides: _Sides) -> tuple[str, tuple[str, str]]:
