@@ -1,8 +1,10 @@
-"""`harness plugins`: what is installed, and what is wrong with it."""
+"""`harness plugins`: what is installed, what is wrong with it, and how to begin one."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.table import Table
@@ -10,7 +12,10 @@ from rich.table import Table
 from harness.cli.console import emit_json, stderr, stdout
 from harness.loader import Registry, load_plugins
 
-app = typer.Typer(no_args_is_help=True, help="List the installed plugins, and check them.")
+if TYPE_CHECKING:
+    from harness.scaffold import Written
+
+app = typer.Typer(no_args_is_help=True, help="List the installed plugins, check or begin one.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -103,3 +108,71 @@ def _print_health(registry: Registry) -> None:
         stdout.print(f"[red]broken[/]  {problem.origin}, imported from {problem.origin.target}")
         stdout.print(problem.traceback, markup=False, highlight=False, end="")
         stdout.print(f"        Reinstall it, or `pip uninstall {problem.origin.distribution}`.")
+
+
+@app.command("new")
+def new(
+    name: Annotated[
+        str,
+        typer.Argument(help="Its key on the command line: lower-case words joined by hyphens."),
+    ],
+    kind: Annotated[
+        Literal["method", "dataset", "metric"], typer.Option("--kind", help="What it brings.")
+    ] = "method",
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="FOLDER",
+            help="Where to write it, a new folder; ./reid-NAME if not given.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a new plugin: a package that installs, passes its tests and runs as it is.
+
+    What is to become yours is marked REPLACE. `docs/first-method.md` goes on from there.
+
+    Example: `harness plugins new my-idea`
+    """
+    from harness.scaffold import write_plugin  # jinja2: help need not wait for it
+
+    written = write_plugin(name, kind, out, load_plugins())
+    if as_json:
+        emit_json(
+            {
+                "name": written.names.key,
+                "kind": written.kind,
+                "distribution": written.names.distribution,
+                "package": written.names.package,
+                "folder": str(written.folder),
+                "files": list(written.files),
+            }
+        )
+    else:
+        _print_next_steps(written)
+
+
+def _print_next_steps(written: Written) -> None:
+    """Say what was written, and the commands that come next."""
+    key = written.names.key
+    tries = {
+        "method": f"harness run --plugin {key} --dataset synthped --recipe tiny",
+        "dataset": f"harness data add {key} FOLDER",
+        "metric": "harness run --plugin baseline-hr --dataset synthped --recipe smoke",
+    }
+    lines = (
+        f"Wrote {written.names.distribution}, {len(written.files)} files:",
+        "",
+        *(f"    {file}" for file in written.files),
+        "",
+        "Install it, see that all is well, and make it yours:",
+        "",
+        f"    cd {shlex.quote(str(written.folder))}",
+        '    pip install -e ".[test]"',
+        f"    harness plugins check {key}",
+        f"    {tries[written.kind]}",
+        "    grep -rn REPLACE .",
+    )
+    for line in lines:
+        stdout.print(line, markup=False, highlight=False)
