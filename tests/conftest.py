@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from harness.cli import main
 from harness_datasets.synthped import generate
@@ -106,3 +108,28 @@ def synthped(home: Path, generated: Path) -> Path:
     (home / "datasets").mkdir()
     (home / "datasets" / generated.name).symlink_to(generated)
     return generated
+
+
+@pytest.fixture(scope="session")
+def trained_once(generated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Train one tiny `baseline-hr` on the generated data set, and return the home that has it."""
+    from harness.run.execute import execute  # torch, which no test of a page waits for
+    from harness.run.request import RunRequest
+
+    folder = tmp_path_factory.mktemp("trained")
+    (folder / "datasets").mkdir()
+    (folder / "datasets" / generated.name).symlink_to(generated)
+    request = RunRequest("baseline-hr", "synthped", "tiny", device="cpu", weights="none")
+    with pytest.MonkeyPatch.context() as patch:
+        for variable in ("HARNESS_DATA", "HARNESS_DB", "HARNESS_WEIGHTS"):
+            patch.delenv(variable, raising=False)
+        patch.setenv("HARNESS_HOME", str(folder))
+        execute(request, Console(quiet=True))
+    return folder
+
+
+@pytest.fixture
+def trained(home: Path, trained_once: Path) -> str:
+    """Put that model and its run into the test's home, and return the address of the model."""
+    shutil.copytree(trained_once, home, symlinks=True, dirs_exist_ok=True)
+    return "models:/baseline-hr-synthped/1"
