@@ -8,8 +8,10 @@ into a `CheckFailure`, which says everything that the author of a plugin needs t
 from __future__ import annotations
 
 import pkgutil
+import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -80,7 +82,8 @@ class Check:
         __tracebackhide__ = True
         look: Callable[[Subject], str] = pkgutil.resolve_name(self.address)
         try:
-            return look(subject)
+            with one_thread():
+                return look(subject)
         except NotRun:
             raise
         except Broken as broken:
@@ -96,7 +99,6 @@ class Result:
 
     Attributes:
         check: The check.
-        kind: Of the subject.
         key: Of the subject.
         status: `ok`, `failed` or `skipped`.
         seen: What was seen, or why it was skipped.
@@ -123,6 +125,21 @@ def run_check(check: Check, subject: Subject, skip: Mapping[str, str]) -> Result
     except NotRun as reason:
         status, seen = "skipped", str(reason)
     return Result(check, subject.key, status, seen, time.perf_counter() - start)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch use one thread where it is imported: in a small network they only wait."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        yield
+        return
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def in_words(error: BaseException) -> str:

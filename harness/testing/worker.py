@@ -131,7 +131,8 @@ def rehearse(task: Task) -> None:
 
 
 def _settle(task: Task) -> None:
-    """Take over the environment, and send what is printed to the file."""
+    """Take over the environment, send what is printed to the file, and use one thread."""
+    torch.set_num_threads(1)
     os.environ.clear()
     os.environ.update(task.environment)
     output = os.open(task.output, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
