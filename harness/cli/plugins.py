@@ -10,12 +10,14 @@ import typer
 from rich.table import Table
 
 from harness.cli.console import emit_json, stderr, stdout
+from harness.cli.plugins_check import check_plugin
 from harness.loader import Registry, load_plugins
 
 if TYPE_CHECKING:
     from harness.scaffold import Written
 
 app = typer.Typer(no_args_is_help=True, help="List the installed plugins, check or begin one.")
+app.command("check")(check_plugin)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
