@@ -66,6 +66,7 @@ def test_no_exemption_from_a_size_rule():
         ("papers", "list"),
         ("papers", "show", "rain"),
         ("runs", "list"),
+        ("models", "list"),
         ("leaderboard", "build"),
     ],
     ids=" ".join,

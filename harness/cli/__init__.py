@@ -13,7 +13,21 @@ from typing import Annotated
 import typer
 
 from harness import __version__
-from harness.cli import compare, data, doctor, evaluate, papers, plugins, run, runs, store
+from harness.cli import (
+    baseline,
+    check,
+    compare,
+    data,
+    doctor,
+    embed,
+    evaluate,
+    models,
+    papers,
+    plugins,
+    run,
+    runs,
+    store,
+)
 from harness.cli.console import stderr
 from harness.errors import HarnessError, InternalError, Interrupted
 from harness.hookspecs import COMMAND_GROUP
@@ -58,12 +72,16 @@ def _papers_of_plugins() -> list[str]:
 
 
 app.command("run")(run.run)
+app.command("embed")(embed.embed)
 app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(compare.compare)
+app.command("check")(check.check)
+app.add_typer(baseline.app, name="baseline")
 app.add_typer(data.app, name="data")
 app.add_typer(plugins.app, name="plugins")
 app.add_typer(papers.app, name="papers")
 app.add_typer(runs.app, name="runs")
+app.add_typer(models.app, name="models")
 app.add_typer(store.app, name="store")
 app.command("doctor")(doctor.doctor)
 

@@ -1,6 +1,7 @@
 """Take out of a bundle what belongs to one machine: home folders, absolute paths, passwords.
 
-Of an absolute path its last name stays. Relative paths and web addresses stay as they are.
+Of an absolute path its last name stays. Relative paths, web addresses and those of registered
+models stay as they are.
 """
 
 from __future__ import annotations
@@ -10,11 +11,14 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from harness.types.address import ALIAS, NAME
+
 _TAIL = r"[^\s'\"<>|;:,()\[\]{}]"
 _PASSWORD = re.compile(r"(?<=://)[^/@\s]+@")
 _LOCAL_URL = re.compile(rf"(\w+://)/+(?:[^\s/'\"]+/)+(?={_TAIL})")
-_OTHERS_HOME = re.compile(rf"(?<![\w.~/])/(?:home|Users)/[^/\s'\":;,]+/?(?!{_TAIL})")
-_POSIX = re.compile(rf"(?<![\w.~/])~?/(?!/){_TAIL}+")
+_NO_MODEL = rf"(?!(?<=\bmodels:)/{NAME}(?:@{ALIAS}|/[0-9]+)\.?(?!{_TAIL}))"
+_OTHERS_HOME = re.compile(rf"(?<![\w.~/]){_NO_MODEL}/(?:home|Users)/[^/\s'\":;,]+/?(?!{_TAIL})")
+_POSIX = re.compile(rf"(?<![\w.~/]){_NO_MODEL}~?/(?!/){_TAIL}+")
 _PATH_WORD = re.compile(r"(|--?[\w-]+=)(~?/.+|[A-Za-z]:[\\/].+)", re.DOTALL)
 _WINDOWS = re.compile(rf"(?<!\w)[A-Za-z]:[\\/](?!/){_TAIL}+")
 

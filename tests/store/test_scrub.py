@@ -51,6 +51,23 @@ def test_own_home(monkeypatch):
     assert scrub("/srv/people/Ann Leeward") != "~ward"
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("models:/home/3", "models:/home/3"),
+        ("teacher=models:/a-b.c@best, x", "teacher=models:/a-b.c@best, x"),
+        ("Start from models:/a/3.", "Start from models:/a/3."),
+        ("models:/home/ann/x.pth", "models:x.pth"),
+        ("models:/srv", "models:srv"),
+        ("mymodels:/srv/3", "mymodels:3"),
+    ],
+)
+def test_registered_model(text, expected):
+    """The address of a registered model stays whole; what is none is a path."""
+    assert scrub(text) == expected
+    assert scrub(expected) == expected
+
+
 def test_home_is_the_root(monkeypatch):
     """A home at the root does not turn slashes into tildes."""
     monkeypatch.setenv("HOME", "/")
