@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from harness.data.own.finding import count as counted
 from harness.data.own.people import searchable
 from harness.data.own.pictures import UNLIKE
 from harness.specs import ProtocolSpec, Side, SplitLists
@@ -142,7 +143,10 @@ def _halves(
                 test=tuple(sorted(shuffled[half:])),
             )
         )
-    kept = f"; the {len(others):,} that cannot be tested train in every split" if others else ""
+    kept = ""
+    if others:
+        trains = "trains" if len(others) == 1 else "train"
+        kept = f"; {counted(len(others), 'identity')} without a match {trains} in every split"
     halves = "random half" if count == 1 else "random halves"
     return tuple(lists), (
         f"{count} {halves} of {len(people):,} identities, by numpy.random.default_rng({seed}): one "
@@ -265,5 +269,8 @@ def _side(side: Side) -> str:
 
 
 def _list(name: str, pids: Sequence[int]) -> list[str]:
-    numbers = textwrap.wrap(", ".join(map(str, pids)), WIDTH - 6)
+    text = ", ".join(map(str, pids))
+    if len(text) + len(name) + 4 <= WIDTH:
+        return [f"{name}: [{text}]"]
+    numbers = textwrap.wrap(text, WIDTH - 6)
     return [f"{name}: [", *(f"      {line}" for line in numbers), "    ]"]

@@ -1,0 +1,164 @@
+"""Data sets of the user's own are files on a shelf: all of them or none, and never an image."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from harness.data import catalogue
+from harness.data.own.registration import OwnRequest, examine, gather, register
+from harness.data.own.shelf import check_name, list_own, load_own, remove, shelf
+from harness.errors import DataError, PluginError, UsageError
+from harness.loader import load_plugins
+from harness.settings import Settings
+from harness.specs import all_protocols
+from tests.data.own.trees import PATTERN, draw, names
+
+LOW = """\
+key: mall-lr
+dataset: mall
+title: queries of low resolution
+source: Ours.
+query: {cameras: [1]}
+gallery: {cameras: [2]}
+junk: same-camera
+degradation: {side: query, rates: [2, 3], seed: 0, down: bicubic, up: bilinear, domain: native}
+headline: cmc_single@1
+splits_of: mall
+"""
+
+
+@pytest.fixture
+def mall(tmp_path):
+    """Register a small data set, and return the folder of its images."""
+    images = draw(tmp_path / "images", names(range(1, 7)))
+    request = OwnRequest("mall", folder=images, pattern=PATTERN)
+    register(examine(request, gather(request)), Settings.from_environment())
+    return images
+
+
+def folder():
+    return shelf(Settings.from_environment()) / "mall"
+
+
+def test_it_is_registered_as_one_of_a_plugin(mall):
+    """Its spec, protocol and folder are found by what finds those of plugins."""
+    registry = load_plugins()
+    spec = registry.dataset("mall")
+    root, records = catalogue.load(spec, Settings.from_environment())
+
+    assert root == mall
+    assert catalogue.count(records) == spec.card.expected
+    assert all_protocols(registry.protocols)[spec.protocol].dataset == "mall"
+    assert str(registry.origin("dataset", "mall")) == "mall (your own)"
+    assert sorted(p.name for p in folder().iterdir()) == [
+        "dataset.yaml",
+        "protocol.yaml",
+        "records.csv",
+    ]
+
+
+def test_a_further_protocol_takes_the_splits_of_the_first(mall):
+    """A file that the user writes beside the proposed one is a protocol, too."""
+    (folder() / "protocol-lr.yaml").write_text(LOW)
+    registry = load_plugins()
+    found = all_protocols(registry.protocols)
+
+    assert registry.problems == []
+    assert found["mall-lr"].splits == found["mall"].splits
+
+
+def test_files_that_were_shared_need_only_their_folder(mall, home):
+    """Who is given the files says where the images lie, and that is all."""
+    (home / "datasets.json").unlink()
+    settings, spec = Settings.from_environment(), load_plugins().dataset("mall")
+    with pytest.raises(DataError, match="There is no copy of mall"):
+        catalogue.locate(spec, settings)
+    with pytest.raises(DataError, match=r"lacks 12 of the 12 images .*; the first is 001_c1_1.png"):
+        catalogue.add(spec, home, settings)
+    assert catalogue.add(spec, mall, settings) == spec.card.expected
+    assert catalogue.locate(spec, settings) == mall
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "reason"),
+    [
+        ("dataset.yaml", "title: [", "this is not YAML"),
+        ("dataset.yaml", "title: mall\n", "line 1: the key 'summary' is missing"),
+        ("protocol.yaml", LOW.split("splits_of")[0], "say who tests in one way"),
+        ("protocol-lr.yaml", LOW.replace("mall-lr", "mall"), "takes the splits of itself"),
+        (
+            "protocol-lr.yaml",
+            LOW.replace("dataset: mall", "dataset: hall"),
+            "is the protocol 'mall-lr' of the data set 'hall'",
+        ),
+    ],
+)
+def test_a_broken_one_stops_nobody_else(mall, harness, file, text, reason):
+    """A file that was edited into nonsense is told with its place, where it is asked for."""
+    (folder() / file).write_text(text)
+    (problem,) = load_plugins().problems
+    asked = harness("data", "check", "mall")
+
+    assert str(folder() / file) in problem.reason
+    assert reason in problem.reason
+    assert problem.advice == f"Correct the files in {folder()}, or `harness data remove mall`."
+    assert asked.code == 3
+    assert str(folder() / file) in asked.err
+    assert "mall (your own) could not be loaded" in harness("data", "list").err
+    assert harness("data", "check").code == 0
+
+
+def test_a_missing_file_is_named(mall):
+    """Without one of its files a data set is told to be incomplete."""
+    (folder() / "protocol.yaml").unlink()
+    with pytest.raises(UsageError, match=r"protocol\.yaml cannot be read: No such file"):
+        load_own("mall", Settings.from_environment())
+
+
+def test_a_plugin_that_comes_later_does_not_hide_it(mall):
+    """Where a plugin brings the same name, nothing is chosen in silence."""
+    folder().rename(folder().with_name("caviar"))
+    file = folder().with_name("caviar") / "protocol.yaml"
+    file.write_text(re.sub("(key|dataset): mall", r"\1: caviar", file.read_text()))
+    with pytest.raises(PluginError, match="is called like one of your own") as refused:
+        load_plugins()
+    assert "`harness data remove caviar`" in refused.value.next_step
+    remove("caviar", Settings.from_environment())
+    load_plugins()
+
+
+@pytest.mark.parametrize(
+    ("key", "replace", "reason"),
+    [
+        ("My Mall", False, "'My Mall' cannot be the name of a data set"),
+        ("", False, "'' cannot be the name"),
+        ("../up", True, "cannot be the name"),
+        ("viper", True, "'viper' is taken by the data set of a plugin"),
+        ("mall", False, "There is a data set 'mall' of your own"),
+    ],
+)
+def test_names_that_cannot_be_given(mall, key, replace, reason):
+    """A name is a plain word, and is nobody else's."""
+    taken = {"viper": "the data set of a plugin", "mall": "yours"}
+    with pytest.raises(UsageError, match=re.escape(reason)):
+        check_name(key, taken, Settings.from_environment(), replace=replace)
+
+
+def test_replaced_or_removed_as_a_whole(mall, home):
+    """What is written anew leaves nothing of the old, and what is removed leaves the images."""
+    settings = Settings.from_environment()
+    (folder() / "protocol-lr.yaml").write_text(LOW)
+    check_name("mall", {"mall": "yours"}, settings, replace=True)
+    request = OwnRequest("mall", folder=mall, pattern=PATTERN, splits=2)
+    register(examine(request, gather(request)), settings)
+    assert [len(p.splits) for p in load_own("mall", settings).protocols] == [2]
+
+    remove("mall", settings)
+    assert list_own(settings) == ()
+    assert list(shelf(settings).iterdir()) == []
+    assert len(list(mall.glob("*.png"))) == 12
+    assert "mall" not in (home / "datasets.json").read_text()
+    with pytest.raises(UsageError, match=r"no data set 'mall' of your own\. Your own are: none"):
+        remove("mall", settings)
