@@ -109,7 +109,7 @@ def _print_health(registry: Registry) -> None:
     for problem in registry.problems:
         stdout.print(f"[red]broken[/]  {problem.origin}, imported from {problem.origin.target}")
         stdout.print(problem.traceback, markup=False, highlight=False, end="")
-        stdout.print(f"        Reinstall it, or `pip uninstall {problem.origin.distribution}`.")
+        stdout.print(f"        {problem.advice}", markup=False, highlight=False)
 
 
 @app.command("new")
