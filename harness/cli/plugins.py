@@ -174,7 +174,7 @@ def _print_next_steps(written: Written) -> None:
         '    pip install -e ".[test]"',
         f"    harness plugins check {key}",
         f"    {tries[written.kind]}",
-        "    grep -rn REPLACE .",
+        "    grep -rnI REPLACE .",
     )
     for line in lines:
         stdout.print(line, markup=False, highlight=False)
