@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from harness.errors import UnknownName, UsageError
+from harness.testing.catalogue.datasets import DATASETS
 from harness.testing.catalogue.methods import METHODS
+from harness.testing.catalogue.metrics import METRICS
 from harness.testing.catalogue.plugins import PLUGINS
 from harness.testing.check import Check, Kind
 
-CHECKS: tuple[Check, ...] = (*PLUGINS, *METHODS)
+CHECKS: tuple[Check, ...] = (*PLUGINS, *METHODS, *DATASETS, *METRICS)
 
 
 def checks_of(kind: Kind) -> tuple[Check, ...]:
