@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from harness.loader import Registry, resolve
 from harness.models import load_model, load_state, refuse_unknown
 from harness.settings import Settings
 from harness.store import ModelVersionView, Store
-from harness.store.model_file import read_description
+from harness.store.model_file import describe_file, has_description
 from harness.types import FitContext, Method, MethodConfig, MethodSpec, ModelAddress
 
 
@@ -73,18 +72,23 @@ def open_model(
 
 
 def copy_model(store: Store, version: ModelVersionView, target: Path) -> None:
-    """Copy the file of a version, which describes itself, to a place; whole or not at all.
+    """Copy the file of a version to a place, whole or not at all.
+
+    A file that is older than the registry gets the description that it lacks.
 
     Raises:
-        WeightsError: If the file is not on this machine, or is older than the registry.
+        WeightsError: If the file is not on this machine, or nobody knows what it was trained on.
         UsageError: If the place cannot be written.
     """
     file = store.models.find_file_or_raise(version)
-    read_description(file)
+    content = file.read_bytes()
+    if not has_description(file):
+        refuse_unknown(version)
+        content = describe_file(content, version)
+    draft = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        draft = target.with_name(f".{target.name}.{os.getpid()}")
-        shutil.copyfile(file, draft)
+        draft.write_bytes(content)
         draft.replace(target)
     except OSError as error:
         raise UsageError(

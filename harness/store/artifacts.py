@@ -17,8 +17,14 @@ from harness.store import models
 from harness.store.drafts import ArtifactInfo, new_id
 
 
-def keep_file(folder: Path, kind: str, source: Path) -> ArtifactInfo:
+def keep_file(folder: Path, kind: str, source: Path, *, name: str | None = None) -> ArtifactInfo:
     """Copy a file to `folder/<sha256[:2]>/<sha256><suffix>`, whole or not at all.
+
+    Args:
+        folder: Of the artifacts.
+        kind: `model`, `features` or `restored`.
+        source: The file.
+        name: What it is kept as, with its suffix; its own name where None.
 
     Returns:
         What is to be noted of it, as yet without an owner.
@@ -26,9 +32,10 @@ def keep_file(folder: Path, kind: str, source: Path) -> ArtifactInfo:
     Raises:
         StoreError: If the file cannot be read or the folder cannot be written.
     """
+    name = name or source.name
     try:
         sha256 = hash_file(source)
-        target = place_of(folder, sha256, source.name)
+        target = place_of(folder, sha256, name)
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
             _copy_atomically(source, target)
@@ -38,7 +45,7 @@ def keep_file(folder: Path, kind: str, source: Path) -> ArtifactInfo:
             f"The artifact {source.name} cannot be kept in {folder}: {error.strerror}.",
             "Set HARNESS_HOME to a folder that you may write, and that has space left.",
         ) from error
-    return ArtifactInfo(sha256=sha256, kind=kind, name=source.name, bytes=size)
+    return ArtifactInfo(sha256=sha256, kind=kind, name=name, bytes=size)
 
 
 def _copy_atomically(source: Path, target: Path) -> None:

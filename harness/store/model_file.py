@@ -40,6 +40,15 @@ def describe_file(content: bytes, description: ModelDescription) -> bytes:
     return len(text).to_bytes(_LENGTH, "little") + text + tensors
 
 
+def has_description(path: Path) -> bool:
+    """Say whether a safetensors file describes itself.
+
+    Raises:
+        WeightsError: If it cannot be read.
+    """
+    return TENSORS_SHA256 in _read_metadata(path)
+
+
 def read_description(path: Path) -> ModelDescription:
     """Return what a model file says of itself, after its tensors were checked.
 
@@ -47,7 +56,7 @@ def read_description(path: Path) -> ModelDescription:
         WeightsError: If it cannot be read, is no model file of this harness, or was changed.
     """
     metadata = _read_metadata(path)
-    if TENSORS_SHA256 not in metadata:
+    if not has_description(path):
         raise WeightsError(
             f"{path.name} does not say what method and configuration it belongs to.",
             f"To start a fit from it, give `--weights {path}`; to register a model, give a file of "

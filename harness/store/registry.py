@@ -107,9 +107,9 @@ class ModelRegistry:
 
     def _register(self, session: Session, draft: VersionDraft, file: Path) -> ModelVersion:
         """Keep a file and make a version of it, in one transaction with whoever deletes."""
-        kept = artifacts.keep_file(self._folder, "model", file)
+        kept = artifacts.keep_file(self._folder, "model", file, name=FILE)
         if draft.fit_id is not None:
-            artifacts.add_artifact(session, replace(kept, name=FILE, fit_id=draft.fit_id))
+            artifacts.add_artifact(session, replace(kept, fit_id=draft.fit_id))
         return model_rows.new_version(session, draft, kept.sha256)
 
     def where(self, name: str | None = None) -> list[ModelVersionView]:

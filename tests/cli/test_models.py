@@ -25,9 +25,9 @@ def test_no_torch(trained):
     code = (
         "import sys\n"
         "from harness.cli.models import app\n"
-        "commands = (['alias', sys.argv[1], 'best', '--reason', 'r'], ['tag', sys.argv[1], 'a=b'],\n"
-        "            ['show', sys.argv[1], '--json'])\n"
-        "for words in commands: app(words, standalone_mode=False)\n"
+        "model = sys.argv[1]\n"
+        "for words in (['alias', model, 'best', '--reason', 'r'], ['tag', model, 'a=b'],\n"
+        "              ['show', model, '--json']): app(words, standalone_mode=False)\n"
         "heavy = {'torch', 'torchvision', 'accelerate', 'kornia'} & sys.modules.keys()\n"
         "sys.exit(', '.join(heavy) or 0)"
     )

@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from harness.errors import IntegrityError, UnknownName, UsageError, WeightsError
 from harness.loader import Registry, load_plugins
 from harness.models import load_state
-from harness.run.registered import find_version, open_model
+from harness.run.registered import copy_model, find_version, open_model
 from harness.settings import Settings
 from harness.store import Store, VersionDraft
 
@@ -120,6 +121,35 @@ class TestOpen:
             self.open(store, "models:/y/1")
 
 
+class TestCopy:
+    def test_of_a_file_without_a_description(self, store, trained, tmp_path):
+        """The file of a fit from before the registry is described when it is exported."""
+        version = find_version(trained, store)
+        save_file(load_state(store.models.find_file_or_raise(version)), tmp_path / "old")
+        values = {name: getattr(version, name) for name in VersionDraft.__dataclass_fields__}
+        old = store.models.add(VersionDraft(**{**values, "name": "old"}), tmp_path / "old")
+        copy_model(store, old, tmp_path / "new" / "m.safetensors")
+
+        assert store.models.import_(tmp_path / "new" / "m.safetensors").sha256 == version.sha256
+
+    def test_of_nobody_knows_what(self, store, trained, tmp_path, home):
+        """A file that nobody can describe is not exported."""
+        version = find_version(trained, store)
+        save_file(load_state(store.models.find_file_or_raise(version)), tmp_path / "old")
+        store.models.find_file_or_raise(version).write_bytes((tmp_path / "old").read_bytes())
+        forget(home)
+
+        with pytest.raises(WeightsError, match="older than the registry"):
+            copy_model(store, find_version(trained, store), tmp_path / "m.safetensors")
+
+    def test_unwritable(self, store, trained, tmp_path):
+        """A place that cannot be written is told."""
+        (tmp_path / "file").write_text("")
+
+        with pytest.raises(UsageError, match=r"m\.safetensors cannot be written"):
+            copy_model(store, find_version(trained, store), tmp_path / "file" / "m.safetensors")
+
+
 class TestInitialWeights:
     def test_the_row_names_the_version(self, harness, trained):
         """Whatever alias is given, the row and the next fit know the version."""
@@ -198,6 +228,16 @@ def test_fresh_repeat_is_a_version_of_the_same_file(harness, trained):
 
     assert second["sha256"] == first["sha256"]
     assert second["fit_id"] != first["fit_id"]
+
+
+def test_registered_late(harness, trained, home):
+    """A fit that was stopped between its end and the registry is registered by the next run."""
+    with sqlite3.connect(home / "harness.sqlite") as database:
+        database.execute("delete from model_version")
+    assert harness("models", "list", "--json").json == []
+
+    assert harness(*RUN, "--weights", "none").json["trials"][0]["reused"]
+    assert [v["address"] for v in harness("models", "list", "--json").json] == [trained]
 
 
 def test_imported_fits_are_no_versions(harness):

@@ -149,6 +149,7 @@ def test_stopped_in_the_middle_it_resumes_to_the_same_numbers(harness, home, num
     assert not list(home.glob("checkpoints/*"))
     assert resumed["trials"][0]["fit_id"] != anew["trials"][0]["fit_id"]
     assert numbers(resumed) == numbers(anew)
+    assert len({model["sha256"] for model in harness("models", "list", "--json").json}) == 1
     with sqlite3.connect(home / "harness.sqlite") as store:
         steps = store.execute(
             "select step, count(*) from loss where fit_id = ? and name = 'cls' group by step",
