@@ -6,7 +6,7 @@ is certain where H0 is rejected, and excluded where Delta < -m is.
 
 The *checkpoint* tier asks it of these very models. Trials are paired, the unit is an identity with
 all its queries in all trials. The interval is that of `harness.stats.intervals`, BCa; with fewer
-than 50 identities, where it covers too little, that of Student's t,
+than 100 identities, where it covers too little, that of Student's t,
 
     Delta +- t_{0.975} SE,    p = T((Delta + m) / SE),    T with I - 1 degrees of freedom
 
@@ -34,7 +34,8 @@ import numpy.typing as npt
 from scipy.stats import norm
 from scipy.stats import t as student
 
-from harness.stats.intervals import THESE_SPLITS, interval
+from harness.stats import intervals
+from harness.stats.intervals import interval
 from harness.stats.power import POWER, standard_error
 from harness.stats.trials import PerQuery, differences, identities_of, sums_by_identity
 from harness.types import Interval
@@ -45,7 +46,7 @@ ALPHA = 0.05
 ERRORS_IN_MARGIN = 2
 """No margin is narrower than this many standard errors of the difference."""
 
-FEW_IDENTITIES = 50
+FEW_IDENTITIES = 100
 ENOUGH_SEEDS = 5
 ENOUGH_SPLITS = 10
 DRAWS = 9999
@@ -122,9 +123,8 @@ def loss_of_models(new: Sequence[PerQuery], old: Sequence[PerQuery], margin: flo
     error = standard_error(paired)
     freedom = len(identities_of(paired)) - 1
     wide = widened(margin, error)
-    delta = interval(paired, level=_LEVEL)
-    if error is not None and delta.value is not None and freedom + 1 < FEW_IDENTITIES:
-        delta = _student(delta, error, freedom)
+    few = error is not None and freedom + 1 < FEW_IDENTITIES
+    delta = _student(paired, error or 0.0) if few else interval(paired, level=_LEVEL)
     p = 1.0 if delta.value is None else _p(delta.value + wide, error, freedom)
     return Loss(
         delta=delta,
@@ -179,13 +179,27 @@ def widened(margin: float, error: float | None) -> float:
     return max(margin, ERRORS_IN_MARGIN * (error or 0.0))
 
 
-def _student(delta: Interval, error: float, freedom: int) -> Interval:
-    """Return a difference with the interval of Student's t."""
-    assert delta.value is not None  # as the caller saw
-    reach = float(student.ppf((1 + _LEVEL) / 2, freedom)) * error
-    few = THESE_SPLITS if delta.method.endswith(THESE_SPLITS) else ""
-    method = f"t over identities{few}"
-    return replace(delta, low=delta.value - reach, high=delta.value + reach, method=method)
+def _student(paired: Sequence[PerQuery], error: float) -> Interval:
+    """Return a mean difference with the interval of Student's t.
+
+    Args:
+        paired: The differences; each trial has a value.
+        error: SE.
+    """
+    value = float(np.mean([np.nanmean(trial.values) for trial in paired]))
+    identities = len(identities_of(paired))
+    reach = float(student.ppf((1 + _LEVEL) / 2, identities - 1)) * error
+    enough = len({trial.split for trial in paired}) >= intervals.ENOUGH_SPLITS
+    return Interval(
+        value=value,
+        low=value - reach,
+        high=value + reach,
+        level=_LEVEL,
+        method=f"t over identities{'' if enough else intervals.THESE_SPLITS}",
+        n_identities=identities,
+        n_trials=len(paired),
+        n_seeds=len({trial.seed for trial in paired}),
+    )
 
 
 def _p(excess: float, error: float | None, freedom: int) -> float:
