@@ -9,6 +9,7 @@ import os
 import shutil
 import zipfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -54,7 +55,8 @@ class FeatureWriter:
         _trace: TracebackType | None,
     ) -> None:
         for stream, _shape in self._rows.values():
-            stream.close()
+            with suppress(OSError):  # what a full disk did not take is not wanted any more
+                stream.close()
         self._folder.cleanup()
 
     @property

@@ -18,6 +18,7 @@ from harness.definitions.measure import measure
 from harness.errors import IntegrityError
 from harness.evaluation.inputs import Side
 from harness.evaluation.ranks import evaluate
+from harness.types import Evidence
 from harness.types.method import Distance
 
 Features = npt.NDArray[np.float32]
@@ -148,8 +149,8 @@ def compare_features(method: Features, graph: Features) -> Gap:
 
 def compare_ranks(
     method: Sides, graph: Sides, *, distance: Distance, headline: str
-) -> tuple[Shift | None, Shift | None]:
-    """Return what becomes of mAP and of the headline's rank-1, each None where it has no value.
+) -> tuple[Shift, Shift]:
+    """Return what becomes of mAP and of the headline's rank-1.
 
     Args:
         method: Query and gallery as the method embeds them; some query has a match.
@@ -158,12 +159,17 @@ def compare_ranks(
         headline: The full name of a CMC.
     """
     before, after = (evaluate(*sides, distance=distance) for sides in (method, graph))
-    shifts = []
-    for name, k in ((MEAN_AP, None), (headline, 1)):
-        values = [measure(find_or_raise(name), e, k).value for e in (before, after)]
-        known = [value for value in values if value is not None]
-        shifts.append(Shift(*known) if len(known) == len(values) else None)
-    return shifts[0], shifts[1]
+    mean_ap, rank1 = (
+        Shift(_value(name, k, before), _value(name, k, after))
+        for name, k in ((MEAN_AP, None), (headline, 1))
+    )
+    return mean_ap, rank1
+
+
+def _value(name: str, k: int | None, evidence: Evidence) -> float:
+    value = measure(find_or_raise(name), evidence, k).value
+    assert value is not None  # as some query has a match
+    return value
 
 
 def _in_per_cent(shift: Shift | None) -> dict[str, float] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -133,8 +134,8 @@ def compare(rival: Rival, compared: Compared, headline: str, progress: RunProgre
     placed = {role: np.where(fits[role][:, None], rows[role], own[role]) for role in ROLES}
     query, gallery = (compared.records[role] for role in ROLES)
     parity = Parity(gap, _compare_batches(rival, compared), len(query), len(gallery))
-    if not has_match(query, gallery):
-        return parity
+    if not has_match(query, gallery) or not math.isfinite(gap.largest):
+        return parity  # there is nothing to rank, or nothing to rank by
     mean_ap, rank1 = compare_ranks(
         _sides(own, compared),
         _sides(placed, compared),

@@ -152,35 +152,43 @@ class _Export:
         """Trace, write, compare, and move to the place what agrees."""
         for network in self.method.networks.values():  # a program is not written channels last
             network.to(memory_format=torch.contiguous_format)
-        compared = gather(held_out, self.request.images, self.size, self.progress)
-        check_feature(self.method, self.feature, compared, self.version.method)
-        probes = compared.probes()
-        conditions, served = choose_conditions(self.method, self.feature, self.request.role, probes)
-        graph = self._trace(conditions)
         with _beside(self.request.file) as folder:
+            compared = gather(held_out, self.request.images, self.size, self.progress)
+            check_feature(self.method, self.feature, compared, self.version.method)
+            probes = compared.probes()
+            conditions, served = choose_conditions(
+                self.method, self.feature, self.request.role, probes
+            )
+            graph = self._trace(conditions)
             draft = folder / f"draft.{'onnx' if self.format == 'onnx' else 'pt2'}"
             graph.save(draft, {})
             rival = Rival(self.method, self.feature, GraphMethod(self._open(draft)), served)
             parity = self._compare(rival, compared)
-            report = ExportReport(
-                file=self.request.file,
-                format=self.format,
-                version=self.version,
-                graph=GraphReport(
-                    feature=self.feature,
-                    dimensions=parity.gap.dimensions,
-                    size=self.size,
-                    distance=self.method.distance,
-                    role=conditions.role,
-                    r=conditions.r,
-                    served=[str(kind) for kind in probes if kind in served],
-                    others=[str(kind) for kind in probes if kind not in served],
-                    compared_on=f"{compared.count} test images of {held_out}",
-                    parity=parity,
-                ),
-            )
+            report = self._report(conditions, rival, compared, parity)
             self._move_to_place(graph, report, draft)
         return report
+
+    def _report(
+        self, conditions: Conditions, rival: Rival, compared: Compared, parity: Parity
+    ) -> ExportReport:
+        kinds = compared.probes()
+        return ExportReport(
+            file=self.request.file,
+            format=self.format,
+            version=self.version,
+            graph=GraphReport(
+                feature=self.feature,
+                dimensions=parity.gap.dimensions,
+                size=self.size,
+                distance=self.method.distance,
+                role=conditions.role,
+                r=conditions.r,
+                served=[str(kind) for kind in kinds if kind in rival.served],
+                others=[str(kind) for kind in kinds if kind not in rival.served],
+                compared_on=f"{compared.count} test images of {compared.held_out}",
+                parity=parity,
+            ),
+        )
 
     def _trace(self, conditions: Conditions) -> Graph:
         key = self.version.method

@@ -215,8 +215,10 @@ def _telling_batches(run: Run) -> Run:
 
 
 def _untraceable(key: str, error: Exception) -> PluginError:
+    bound = "specialized it to be a constant" in str(error)
+    why = "it is bound to one number of images" if bound else _first_line(error)
     return PluginError(
-        f"The method {key!r} cannot be made a graph: {_first_line(error)}.",
+        f"The method {key!r} cannot be made a graph: {why}.",
         "Keep what `embed` does to operations on tensors, the same for any number of images "
         "(`x.shape[0]`, which is traced, in place of `len(x)`); or export to .safetensors, which "
         "needs the plugin to run.",

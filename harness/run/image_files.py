@@ -67,12 +67,12 @@ def compile_pattern(text: str) -> re.Pattern[str]:
         pattern = re.compile(text)
     except re.error as error:
         raise UsageError(
-            f"--pattern {text!r} is no regular expression: {error}.",
+            f"--pattern '{text}' is no regular expression: {error}.",
             r"Write one such as '(?P<pid>\d+)_c(?P<camid>\d+)'.",
         ) from error
     if "pid" not in pattern.groupindex:
         raise UsageError(
-            f"--pattern {text!r} does not say which part is the identity.",
+            f"--pattern '{text}' does not say which part is the identity.",
             r"Name it, and the camera: '(?P<pid>\d+)_c(?P<camid>\d+)'.",
         )
     return pattern
@@ -96,7 +96,7 @@ def to_record(image: ImageFile, r: int | None, pattern: re.Pattern[str] | None) 
     found = pattern.search(image.name)
     if found is None:
         raise DataError(
-            f"The name {image.name!r} does not fit the pattern {pattern.pattern!r}.",
+            f"The name {image.name!r} does not fit the pattern '{pattern.pattern}'.",
             "Give `--pattern` with the groups pid and camid, or leave the file out.",
         )
     groups = {"camid": "0", **found.groupdict()}
