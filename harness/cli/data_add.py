@@ -34,7 +34,7 @@ HELP_REPLACE = "Write a data set of your own anew, with its protocol."
 
 def add(
     key: Annotated[str, typer.Argument(help=HELP_KEY)],
-    known: Annotated[Path | None, typer.Argument(metavar="[FOLDER]", help=HELP_KNOWN)] = None,
+    known: Annotated[Path | None, typer.Argument(metavar="FOLDER", help=HELP_KNOWN)] = None,
     csv: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help=HELP_CSV)] = None,
     root: Annotated[Path | None, typer.Option("--root", metavar="DIR", help=HELP_ROOT)] = None,
     folder: Annotated[

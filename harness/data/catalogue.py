@@ -96,7 +96,7 @@ def read(spec: DatasetSpec, root: Path) -> tuple[Record, ...]:
         DataError: If it has none, has two of one id, lacks the high-resolution original of one, or
             has what the data set's reader refuses.
     """
-    found = pkgutil.resolve_name(spec.read)(spec.listing or root)
+    found = pkgutil.resolve_name(spec.read)(spec.source(root))
     records = sorted(found, key=lambda record: record.id)
     if not records:
         raise DataError(

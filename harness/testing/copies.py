@@ -21,7 +21,8 @@ def find_copy(spec: DatasetSpec) -> tuple[Path, Sequence[Record]]:
     """
     root = find_root(spec)
     try:
-        return root, list(resolve(spec.read, needed_by=f"data set {spec.key!r}")(root))
+        read = resolve(spec.read, needed_by=f"data set {spec.key!r}")
+        return root, list(read(spec.source(root)))
     except Exception as error:
         raise NotRun("its copy cannot be read: see `reads`") from error
 

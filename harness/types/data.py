@@ -161,5 +161,9 @@ class DatasetSpec:
         """The data set by which its identities are called and its folder is registered."""
         return self.made_from or self.key
 
+    def source(self, root: Path) -> Path:
+        """Return what its reader is called with: its listing where it has one, else its folder."""
+        return self.listing or root
+
 
 Records = Sequence[Record]
