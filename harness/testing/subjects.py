@@ -135,7 +135,8 @@ def _of_key(name: str, registry: Registry, installed: Sequence[str]) -> list[Sub
     if not found:
         names = {*installed, *(key for _, key in known)}
         raise UnknownName("plugin, method, data set or metric", name, names, "harness plugins list")
-    plugins = {registry.origins[one].name for one in found if one in registry.origins}
+    origins = {registry.origins[one].name for one in found if one in registry.origins}
+    plugins = origins & set(installed)  # a data set of the user's own is of none
     return [
         *(Subject("plugin", plugin, registry) for plugin in sorted(plugins)),
         *(Subject(kind, key, registry) for kind in KINDS for k, key in found if k == kind),

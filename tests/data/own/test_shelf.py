@@ -162,3 +162,13 @@ def test_replaced_or_removed_as_a_whole(mall, home):
     assert "mall" not in (home / "datasets.json").read_text()
     with pytest.raises(UsageError, match=r"no data set 'mall' of your own\. Your own are: none"):
         remove("mall", settings)
+
+
+def test_it_keeps_the_promises_of_a_plugin(mall, harness):
+    """The conformance kit reads a data set that is a list of files like any other."""
+    done = harness("plugins", "check", "mall", "--json")
+    statuses = {row["check"]: row["status"] for row in done.json["checks"]}
+
+    assert done.code == 0
+    assert set(statuses.values()) == {"ok"}
+    assert {"reads", "queries-match"} <= set(statuses)
