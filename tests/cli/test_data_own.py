@@ -116,6 +116,15 @@ def test_splits_of_a_layout_are_not_asked_for(harness, tmp_path):
     assert "--splits 3 asks for others" in told.err
 
 
+def test_one_camera_that_are_two(harness, images):
+    """--single-camera does not hide cameras that are told apart."""
+    words = ("--folder", str(images), "--pattern", PATTERN, "--single-camera")
+    told = harness("data", "add", "mall", *words)
+
+    assert told.code == 2
+    assert "--single-camera is given, and there are 2 cameras" in told.err
+
+
 @pytest.mark.usefixtures("mall")
 def test_check_is_content_with_what_was_added(harness):
     """Nothing changed: exit 0, and every file was compared."""

@@ -33,6 +33,14 @@ MANY = 1000  # identities from which one split is enough
 SPLITS = 10  # below that
 WIDTH = 96  # of the lines of a protocol file
 
+SAME_CAMERA_PASSED_OVER = (
+    "Passed over, neither match nor negative: images of the query's identity by its own camera."
+)
+NOTHING_PASSED_OVER = (
+    "Nothing is passed over: there is one camera (rule `no-camera`). These numbers are no "
+    "cross-camera re-identification."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
@@ -73,6 +81,15 @@ class _Sides:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Headline:
+    """The metric that rank-k stands for, its name in a title, and why."""
+
+    metric: str
+    title: str
+    reason: str
+
+
 def propose(
     key: str,
     records: Records,
@@ -90,8 +107,7 @@ def propose(
         splits: How many random halves; None is 10, or 1 from 1,000 identities. Not for subsets.
         seed: Of the halves.
     """
-    cameras = sorted({record.camid for record in records})
-    single_camera = len(cameras) == 1
+    single_camera = len({record.camid for record in records}) == 1
     by_subset = any(record.subset for record in records)
     sides = _sides_of_layout(records) if by_subset else _sides_of_cameras(records, heights)
     lists: tuple[SplitLists, ...] = ()
@@ -99,31 +115,22 @@ def propose(
     if not by_subset:
         people = searchable(records, single_camera=single_camera)
         lists, divided = _halves(records, people, splits, seed)
-    headline, meaning = _headline(sides)
-    junk = "none" if single_camera else "same-camera"
-    passed_over = (
-        "Nothing is passed over: there is one camera (rule `no-camera`). These numbers are no "
-        "cross-camera re-identification."
-        if single_camera
-        else "Passed over, neither match nor negative: images of the query's identity by its own "
-        "camera."
+    headline = _headline(sides)
+    spec = ProtocolSpec(
+        key=key,
+        dataset=key,
+        title=f"{sides.title}, {headline.title}",
+        source=f"Proposed by `harness data add` from what the data set has. {divided}",
+        query=sides.query,
+        gallery=sides.gallery,
+        junk="none" if single_camera else "same-camera",
+        degradation=None,
+        headline=headline.metric,
+        splits=lists,
+        splits_by="subset" if by_subset else "lists",
     )
-    spec = ProtocolSpec.model_validate(
-        {
-            "key": key,
-            "dataset": key,
-            "title": f"{sides.title}, {meaning[0]}",
-            "source": f"Proposed by `harness data add` from what the data set has. {divided}",
-            "query": sides.query,
-            "gallery": sides.gallery,
-            "junk": junk,
-            "degradation": None,
-            "headline": headline,
-            "splits": lists,
-            "splits_by": "subset" if by_subset else "lists",
-        }
-    )
-    return Proposal(spec, sides.records, (divided, sides.reason, passed_over, meaning[1]))
+    passed_over = NOTHING_PASSED_OVER if single_camera else SAME_CAMERA_PASSED_OVER
+    return Proposal(spec, sides.records, (divided, sides.reason, passed_over, headline.reason))
 
 
 def _halves(
@@ -222,17 +229,19 @@ def _mark_first(records: Records, tested: Records) -> tuple[Record, ...]:
     return tuple(replace(r, subset=subsets.get(r.id, r.subset)) for r in records)
 
 
-def _headline(sides: _Sides) -> tuple[str, tuple[str, str]]:
-    """Return the metric that rank-k stands for, its name in a title, and the reason."""
-    cameras = sides.gallery.cameras
-    people = Counter(r.pid for r in sides.records if cameras and r.camid in cameras and r.pid > 0)
+def _headline(sides: _Sides) -> _Headline:
+    """Return single-shot where the gallery camera has one image of each identity."""
+    cameras = sides.gallery.cameras or ()
+    people = Counter(r.pid for r in sides.records if r.camid in cameras and r.pid > 0)
     if people and max(people.values()) == 1:
-        return "cmc_single@1", (
+        return _Headline(
+            "cmc_single@1",
             "one image of each identity",
             "Rank-k is single-shot (cmc_single@1): the gallery has one image of each identity, so "
             "that multi-shot would be the same.",
         )
-    return "cmc_multi@1", (
+    return _Headline(
+        "cmc_multi@1",
         "all matches",
         "Rank-k is multi-shot (cmc_multi@1): whether the nearest of all images of the person is "
         "among the k nearest. For the mean over galleries of one image each, write cmc_single@1.",
