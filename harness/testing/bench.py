@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -77,9 +78,18 @@ class Bench:
         split = apply_protocol(rules, records, manifest="").split(0)
         queries, gallery = split.query[::STRIDE], split.gallery[::STRIDE]
         queries = (*queries, *_in_every_resolution(split.gallery[1::STRIDE]))
-        bank = ImageBank(root, (*split.train, *queries, *gallery), (config.height, config.width))
-        bank.fill()
+        bank = _decode(root, (*split.train, *queries, *gallery), (config.height, config.width))
         return cls(spec, recipe, config, root, bank, split.train, queries, gallery)
+
+    @cached_property
+    def repeats(self) -> bool:
+        """Whether the same images give the same bits when they are embedded twice."""
+        method = self.build()
+        runs = []
+        for seed in (1, 2):
+            torch.manual_seed(seed)
+            runs.append(self.embed(method, self.queries, "query"))
+        return all(same_bits(rows, runs[1][name]) for name, rows in runs[0].items())
 
     @property
     def context(self) -> FitContext:
@@ -193,11 +203,19 @@ def relative_gap(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> float:
         a: Features by name, each (N, d).
         b: The same from elsewhere.
     """
-    gaps = [
-        ((a[name] - b[name]).double().norm(dim=1) / a[name].double().norm(dim=1).clamp(min=1e-12))
-        for name in a
-    ]
+    gaps = []
+    for name in a:
+        rows, others = a[name].detach().double(), b[name].detach().double()
+        gaps.append((rows - others).norm(dim=1) / rows.norm(dim=1).clamp(min=1e-12))
     return float(torch.cat(gaps).max())
+
+
+@lru_cache(maxsize=2)
+def _decode(root: Path, records: tuple[Record, ...], size: tuple[int, int]) -> ImageBank:
+    """Return the images of records, decoded once for all methods of one input size."""
+    bank = ImageBank(root, records, size)
+    bank.fill()
+    return bank
 
 
 def _bytes(value: Tensor) -> Any:

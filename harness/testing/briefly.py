@@ -67,10 +67,11 @@ def train_briefly(bench: Bench, method: Method, seed: int = 0) -> Iterator[Stage
 
 
 def _without_gradient(method: Method, stage: Stage) -> list[str]:
+    trained = {name: method.networks[name] for name in stage.trains if name in method.networks}
     return [
         name
-        for name in stage.trains
-        if list(method.networks[name].parameters()) and not _has_gradient(method.networks[name])
+        for name, network in trained.items()
+        if list(network.parameters()) and not _has_gradient(network)
     ]
 
 

@@ -26,7 +26,7 @@ DATASETS = (
     Check(
         name="record-ids",
         kind="dataset",
-        promise="Ids are unique, and the reader gives the same records in the same order each time.",
+        promise="Ids are unique, and the reader gives the same records in the same order again.",
         mend="Make the id of what tells images apart, and sort what the folder lists.",
         address=f"{_LOOK}:ids_are_unique",
     ),

@@ -46,6 +46,7 @@ def weights_are_whole(subject: Subject) -> str:
     bench = subject.bench
     method, other = bench.build(seed=0), bench.build(seed=1)
     need(any(list(n.parameters()) for n in method.networks.values()), "it has no weights")
+    need(bench.repeats, "its features do not repeat: see `deterministic-features`")
     state = snapshot(method)
     with TemporaryDirectory() as folder:
         file = Path(folder) / "model.safetensors"

@@ -16,7 +16,7 @@ from harness.pixels import read_image
 from harness.specs import ProtocolSpec, all_protocols, load_hashes
 from harness.testing.check import Broken, NotRun
 from harness.testing.copies import find_root
-from harness.testing.subjects import Subject
+from harness.testing.subjects import Subject, need
 from harness.types import Split
 from harness.types.data import Subset
 
@@ -58,7 +58,7 @@ def reads(subject: Subject) -> str:
     """Read the copy on this machine, and compare its counts with the card's."""
     spec = subject.dataset
     root = find_root(spec)
-    found = count(resolve(spec.read, needed_by=f"data set {spec.key!r}")(root))
+    found = count(resolve(spec.read, needed_by=f"data set {spec.key!r}")(spec.source(root)))
     if found != spec.card.expected:
         raise Broken(f"it has {in_words(found)}; its card expects {in_words(spec.card.expected)}")
     return in_words(found)
@@ -70,7 +70,8 @@ def ids_are_unique(subject: Subject) -> str:
     name, times = Counter(record.id for record in records).most_common(1)[0]
     if times > 1:
         raise Broken(f"{times} records have the id {name!r}")
-    again = list(resolve(subject.dataset.read, needed_by="the check of its ids")(root))
+    read = resolve(subject.dataset.read, needed_by="the check of its ids")
+    again = list(read(subject.dataset.source(root)))
     if again != records:
         differing = sum(a != b for a, b in zip(records, again, strict=False))
         raise Broken(f"read twice, {max(differing, 1)} of {len(records):,} records differ")
@@ -111,6 +112,8 @@ def images_decode(subject: Subject) -> str:
     """Decode images from all over the data set."""
     root, records = subject.copy
     chosen = records[:: max(1, len(records) // DECODED)][:DECODED]
+    chosen = [record for record in chosen if (root / record.path).is_file()]
+    need(chosen, "none of its files is there: see `record-paths`")
     sides = [min(read_image(root / record.path).shape[:2]) for record in chosen]
     return f"{len(chosen)} of {len(records):,}, the smallest side is {min(sides)} pixels"
 
