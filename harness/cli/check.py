@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +16,7 @@ from harness.cli.console import emit_json, stderr, stdout
 from harness.settings import Settings
 
 if TYPE_CHECKING:
-    from harness.gate.verdict import Verdict
+    from harness.gate.verdict import Check, Verdict
 
 HELP_BASELINE = "Its name in the folder, or the path of its file."
 HELP_FOLDER = "Where baselines are kept."
@@ -23,6 +25,11 @@ HELP_NOISE = "Noise floor in points, where none was learnt from repeats."
 HELP_BENCHMARK = "Hold these times against those of the baseline, too (pytest-benchmark's JSON)."
 HELP_OUT = "Write verdict.json, junit.xml, comment.md and summary.md to this folder."
 HELP_SCHEMA = "Print the JSON Schema of verdict.json, and check nothing."
+
+_LEGEND = (
+    "change: new - baseline with its 95 % interval, in points. margin: the largest loss that "
+    "passes.\nshows: the smallest loss that would be found four times in five."
+)
 
 _COLOURS = {
     "pass": "green",
@@ -95,7 +102,11 @@ def _print(verdict: Verdict) -> None:
     from harness.gate.wording import counted, headline
 
     _say(f"Baseline {verdict.baseline}: {verdict.reason}")
-    stdout.print(_table(verdict))
+    for place, (row, checks) in enumerate(groupby(verdict.checks, key=lambda one: one.row)):
+        found = list(checks)
+        _say(f"{row} ({found[0].tier})")
+        stdout.print(_table(found, show_header=place == 0))
+    _say(_LEGEND)
     for one in verdict.where("refused", "fail", "missing", "inconclusive"):
         stdout.print(f"{one.outcome}:", style=_COLOURS[one.outcome], end=" ")
         _say(f"{one.row}, {one.metric}: {one.what}")
@@ -107,29 +118,18 @@ def _print(verdict: Verdict) -> None:
     _say(f"{counted(verdict.checks)}: {headline(verdict)}.")
 
 
-def _table(verdict: Verdict) -> Table:
-    """Return the checks; of fractions in per cent and points."""
+def _table(checks: Sequence[Check], *, show_header: bool) -> Table:
+    """Return the checks of one row, in columns as wide as those of other rows."""
     from harness.gate.wording import change, number
 
-    grid = Table(
-        box=None,
-        padding=(0, 1, 0, 0),
-        header_style="bold",
-        caption="change: new - baseline with its 95 % interval, in points. margin: the largest "
-        "loss that\npasses. shows: the smallest loss that would be found four times in five.",
-        caption_justify="left",
-    )
-    grid.add_column("row and metric", overflow="fold")
-    for name in ("baseline", "new", "change", "margin", "shows"):
-        grid.add_column(name, justify="right", no_wrap=True)
+    grid = Table(box=None, padding=(0, 1, 0, 0), header_style="bold", show_header=show_header)
+    grid.add_column("", min_width=18, no_wrap=True)
+    for name, width in (("old", 5), ("new", 5), ("change", 20), ("margin", 6), ("shows", 5)):
+        grid.add_column(name, justify="right", min_width=width, no_wrap=True)
     grid.add_column("outcome", no_wrap=True)
-    row = None
-    for one in verdict.checks:
-        if one.row != row:
-            grid.add_row(escape(f"{one.row} ({one.tier})"))
-            row = one.row
+    for one in checks:
         grid.add_row(
-            escape(f"  {one.metric}"),
+            escape(f" {one.metric}"),
             number(one.baseline),
             number(one.new),
             escape(change(one)),

@@ -35,7 +35,7 @@ from scipy.stats import norm
 from scipy.stats import t as student
 
 from harness.stats import intervals
-from harness.stats.intervals import interval
+from harness.stats.intervals import RESAMPLES, interval
 from harness.stats.power import POWER, standard_error
 from harness.stats.trials import PerQuery, differences, identities_of, sums_by_identity
 from harness.types import Interval
@@ -49,7 +49,6 @@ ERRORS_IN_MARGIN = 2
 FEW_IDENTITIES = 100
 ENOUGH_SEEDS = 5
 ENOUGH_SPLITS = 10
-DRAWS = 9999
 
 _LEVEL = 0.95
 _ROUNDING = 1e-12  # a standard error below that is zero
@@ -106,13 +105,20 @@ def smallest_found(error: float, freedom: int, margin: float, alpha: float = ALP
     return float(widened(margin, error) + reach * error)
 
 
-def loss_of_models(new: Sequence[PerQuery], old: Sequence[PerQuery], margin: float) -> Loss:
+def loss_of_models(
+    new: Sequence[PerQuery],
+    old: Sequence[PerQuery],
+    margin: float,
+    *,
+    resamples: int = RESAMPLES,
+) -> Loss:
     """Return what is known of a loss between models, over the trials that both have.
 
     Args:
         new: Trials of one metric in which higher is better.
         old: Those that they are held against.
         margin: The margin that was asked for, a fraction; at least 2 SE are taken.
+        resamples: Of the bootstrap, with 100 identities and more.
 
     Raises:
         UsageError: If a side has no trial, or they are of different protocols.
@@ -124,7 +130,11 @@ def loss_of_models(new: Sequence[PerQuery], old: Sequence[PerQuery], margin: flo
     freedom = len(identities_of(paired)) - 1
     wide = widened(margin, error)
     few = error is not None and freedom + 1 < FEW_IDENTITIES
-    delta = _student(paired, error or 0.0) if few else interval(paired, level=_LEVEL)
+    delta = (
+        _student(paired, error or 0.0)
+        if few
+        else interval(paired, level=_LEVEL, resamples=resamples)
+    )
     p = 1.0 if delta.value is None else _p(delta.value + wide, error, freedom)
     return Loss(
         delta=delta,
@@ -138,7 +148,12 @@ def loss_of_models(new: Sequence[PerQuery], old: Sequence[PerQuery], margin: flo
 
 
 def loss_of_methods(
-    new: Sequence[PerQuery], old: Sequence[PerQuery], margin: float, *, seed: int = 0
+    new: Sequence[PerQuery],
+    old: Sequence[PerQuery],
+    margin: float,
+    *,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
 ) -> Loss:
     """Return what is known of a loss between methods, of which the trials are samples.
 
@@ -147,13 +162,14 @@ def loss_of_methods(
         old: Those that they are held against, of the same splits.
         margin: The margin that was asked for, a fraction; at least 2 SE are taken.
         seed: Of the draws.
+        resamples: B.
 
     Raises:
         UsageError: If a side has no trial, or they are of different protocols.
         IntegrityError: If a trial has not one identity for each value, or occurs twice.
     """
     pool = _Pool.of(new, old)
-    drawn = pool.draw(np.random.default_rng(seed))
+    drawn = pool.draw(np.random.default_rng(seed), resamples)
     value, error = pool.value(), float(drawn.std(ddof=1))
     freedom = pool.units - 1
     stretch = student.ppf(1 - ALPHA, freedom) / norm.ppf(1 - ALPHA)
@@ -267,9 +283,9 @@ class _Pool:
             - np.mean([old[:, places].mean() for places in self.groups[1]])
         )
 
-    def draw(self, rng: np.random.Generator) -> Float:
+    def draw(self, rng: np.random.Generator, number: int) -> Float:
         """Return new - old of each draw, (B,)."""
-        batches = [min(_BATCH, DRAWS - at) for at in range(0, DRAWS, _BATCH)]
+        batches = [min(_BATCH, number - at) for at in range(0, number, _BATCH)]
         return np.concatenate([self._draw(rng, size) for size in batches])
 
     def _draw(self, rng: np.random.Generator, size: int) -> Float:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from harness.gate.sides import Side, SideTrial
 from harness.settings import Settings
@@ -80,12 +81,12 @@ def side_trial(nearer: Negatives, **named: Any) -> SideTrial:
 
 
 def values(
-    of_queries: Sequence[float], people: Sequence[int] | None = None, **named: Any
+    of_queries: npt.ArrayLike, people: npt.ArrayLike | None = None, **named: Any
 ) -> PerQuery:
     """Return the values of one trial; a query each of different people unless they are given."""
-    trial = {"split": 0, "seed": 0, "protocol": PROTOCOL} | named
-    known = range(len(of_queries)) if people is None else people
-    return PerQuery(np.array(of_queries, dtype=float), np.array(list(known)), **trial)
+    trial: dict[str, Any] = {"split": 0, "seed": 0, "protocol": PROTOCOL, **named}
+    found = np.array(of_queries, dtype=float)
+    return PerQuery(found, np.arange(len(found)) if people is None else np.array(people), **trial)
 
 
 def open_store() -> Store:
@@ -141,7 +142,8 @@ def put_row(
         fit = store.begin_fit(draft)
         store.start_fit(fit.id)
         digest = None if model is None else f"{model} {split} {seed}"
-        store.finish_fit(fit.id, FitOutcome(9.5, 6000, 188, digest))
+        outcome = FitOutcome(seconds=9.5, identity_images=6000, steps=188, model_sha256=digest)
+        store.finish_fit(fit.id, outcome)
         store.link_fit(run_id, fit.id)
         left = evidence(nearer)
         rank1 = float(np.mean(np.asarray(nearer) == 0))

@@ -33,7 +33,7 @@ def rejected(p: list[float], alpha: float) -> set[int]:
 
 @given(Ps, st.floats(0.001, 0.5))
 def test_rejects_what_the_procedure_does(p, alpha):
-    """An adjusted p-value is below the level where the step-down procedure rejects, and only there."""
+    """An adjusted p-value is below the level just where the step-down procedure rejects."""
     assert {i for i, adjusted in enumerate(holm(p)) if adjusted < alpha} == rejected(p, alpha)
 
 

@@ -22,7 +22,7 @@ MARGIN = 0.005
 def row(matrix, *, split=None):
     """Return trials of a (fits, people) matrix: seeds of one split, or splits of one seed."""
     return [
-        values(list(of_fit), **({"seed": i} if split is None else {"split": i}))
+        values(of_fit, **({"seed": i} if split is None else {"split": i}))
         for i, of_fit in enumerate(matrix)
     ]
 
