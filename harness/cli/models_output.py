@@ -150,6 +150,6 @@ def print_moves(moves: Sequence[AliasMove]) -> None:
 
 def _table(*names: str) -> Table:
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")  # 80 columns hold a row
-    for name in names:
-        table.add_column(name, overflow="fold")
+    for number, name in enumerate(names):
+        table.add_column(name, no_wrap=number == 0, overflow="fold")
     return table
