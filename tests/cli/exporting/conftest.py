@@ -109,9 +109,18 @@ def _draw(root: Path) -> None:
                 Image.fromarray((colour + noise).astype(np.uint8)).save(file)
 
 
-@pytest.fixture(scope="package")
+def _forget() -> None:
+    """Let the plugin be imported anew."""
+    for module in ("reid_fickle", "reid_fickle_method"):
+        sys.modules.pop(module, None)
+
+
+@pytest.fixture(scope="session")
 def shelf(tmp_path_factory, generated):
-    """Return a HARNESS_HOME with a model of each method on `synthped`, and one on Market-1501."""
+    """Return a HARNESS_HOME with models on `synthped` and on Market-1501, and the plugin's folder.
+
+    Both are made once; other tests of the session see neither.
+    """
     folder, plugin = tmp_path_factory.mktemp("shelf"), tmp_path_factory.mktemp("plugin")
     (folder / "datasets").mkdir()
     (folder / "datasets" / generated.name).symlink_to(generated)
@@ -128,16 +137,18 @@ def shelf(tmp_path_factory, generated):
         ):
             request = RunRequest(method, dataset, recipe="tiny", weights="none", device="cpu")
             execute(request, Console(quiet=True))
-        yield folder
-    for module in ("reid_fickle", "reid_fickle_method"):
-        sys.modules.pop(module, None)
+    _forget()
+    return folder, plugin
 
 
 @pytest.fixture
 def trained(shelf, home, monkeypatch):
-    """Let the test use that home; it writes nothing into it."""
-    monkeypatch.setenv("HARNESS_HOME", str(shelf))
-    return shelf
+    """Let the test use that home, into which it writes nothing, and the plugin."""
+    folder, plugin = shelf
+    monkeypatch.setenv("HARNESS_HOME", str(folder))
+    monkeypatch.syspath_prepend(str(plugin))
+    yield folder
+    _forget()
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from harness.run.graph import open_onnx
 BASELINE = "models:/baseline-hr-synthped/1"
 INTACT = "models:/intact-synthped/1"
 FICKLE = "models:/fickle-synthped/1"
+FEW = ("--images", "16")
 
 pytestmark = pytest.mark.usefixtures("trained")
 
@@ -95,7 +96,7 @@ def test_safetensors_is_the_model_itself(harness, tmp_path):
 def test_wrecked_graph_is_refused(harness, tmp_path, monkeypatch, fault, words):
     """A graph with other features than the method's is not written: exit code 4, no file."""
     monkeypatch.setenv("FICKLE", fault)
-    done = harness("models", "export", FICKLE, str(tmp_path / "fickle.pt2"))
+    done = harness("models", "export", FICKLE, str(tmp_path / "fickle.pt2"), *FEW)
 
     assert done.code == 4
     assert words in done.err
@@ -105,7 +106,7 @@ def test_wrecked_graph_is_refused(harness, tmp_path, monkeypatch, fault, words):
 
 def test_tolerance_decides(harness, tmp_path):
     """The gap that is allowed is the user's: rounding alone is too much for a tolerance of 0."""
-    done = harness("models", "export", FICKLE, str(tmp_path / "f.onnx"), "--tolerance", "0")
+    done = harness("models", "export", FICKLE, str(tmp_path / "f.onnx"), *FEW, "--tolerance", "0")
 
     assert done.code == 4
     assert "0 is allowed" in done.err
@@ -116,7 +117,7 @@ def test_change_of_map_is_refused(harness, tmp_path, monkeypatch):
     """Features within tolerance that rank otherwise are refused for the change of mAP."""
     monkeypatch.setenv("FICKLE", "other weights when traced")
     words = ["--tolerance", "1", "--map-tolerance", "0"]
-    done = harness("models", "export", FICKLE, str(tmp_path / "fickle.pt2"), *words)
+    done = harness("models", "export", FICKLE, str(tmp_path / "fickle.pt2"), *FEW, *words)
 
     assert done.code == 4
     assert "mAP changes by" in done.err
@@ -135,7 +136,7 @@ def test_change_of_map_is_refused(harness, tmp_path, monkeypatch):
 def test_method_that_is_no_graph_is_refused(harness, tmp_path, monkeypatch, fault, suffix, words):
     """A method whose `embed` is no graph of pixels is refused with what to change."""
     monkeypatch.setenv("FICKLE", fault)
-    done = harness("models", "export", FICKLE, str(tmp_path / f"fickle.{suffix}"))
+    done = harness("models", "export", FICKLE, str(tmp_path / f"fickle.{suffix}"), *FEW)
 
     assert done.code == 3
     assert words in done.err
@@ -197,7 +198,7 @@ def test_what_cannot_be_is_said(harness, tmp_path, words, code, message):
     """A wrong option is refused in a sentence, and nothing that is there is touched."""
     for name in ("there.pt2", "left.pt2.parity.json", "file"):
         (tmp_path / name).write_text("mine")
-    done = harness("models", "export", FICKLE, str(tmp_path / words[0]), *words[1:])
+    done = harness("models", "export", FICKLE, str(tmp_path / words[0]), *FEW, *words[1:])
 
     assert done.code == code
     assert message in done.err
@@ -210,7 +211,7 @@ def test_overwrite_replaces_what_is_there(harness, tmp_path):
     """With --overwrite the file and its report are replaced."""
     for name in ("there.pt2", "there.pt2.parity.json"):
         (tmp_path / name).write_text("old")
-    done = harness("models", "export", FICKLE, str(tmp_path / "there.pt2"), "--overwrite")
+    done = harness("models", "export", FICKLE, str(tmp_path / "there.pt2"), *FEW, "--overwrite")
 
     assert done.code == 0, done.err
     assert all(path.read_bytes() != b"old" for path in tmp_path.iterdir())
