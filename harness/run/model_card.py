@@ -76,7 +76,7 @@ def model_card(version: ModelVersionView, store: Store, registry: Registry) -> s
             count=f"{sum(seen.values()):,}",
             identities=", ".join(f"{count:,} of {key}" for key, count in sorted(seen.items())),
             datasets=", ".join(sorted({version.dataset, *seen})),
-        notes=dataset.card.notes if dataset else (),
+            notes=dataset.card.notes if dataset else (),
             departures=said.get("departures", ()),
             config=_as_code(version.config),
             environment=_as_code(environment) if environment else "The fit is not in this store.",
