@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # The demo keeps its results beside the checkout, away from your own.
 DEMO_ENV := env -u HARNESS_DB -u HARNESS_DATA -u HARNESS_WEIGHTS HARNESS_HOME="$(CURDIR)/.harness"
 
-.PHONY: demo test lint format clean
+.PHONY: demo test lint format new-plugin clean
 
 demo: $(VENV)/.installed
 	@$(DEMO_ENV) $(BIN)/harness run --plugin initial-weights --dataset synthped --recipe smoke
@@ -24,6 +24,10 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# What `harness plugins new` writes, in an environment of its own: minutes, and gigabytes for torch.
+new-plugin: $(VENV)/.installed-dev
+	$(BIN)/python tests/fresh/new_plugin.py
 
 clean:
 	rm -rf $(VENV) .harness
