@@ -6,7 +6,17 @@ from pathlib import Path
 
 from pydantic import ConfigDict, Field
 
-from harness import MethodConfig, MethodSpec, Recipe, hookimpl
+from harness import (
+    Counts,
+    DatasetCard,
+    DatasetSpec,
+    MethodConfig,
+    MethodSpec,
+    MetricInput,
+    MetricSpec,
+    Recipe,
+    hookimpl,
+)
 
 TINY = {"height": 48, "width": 24}
 
@@ -80,3 +90,109 @@ def register_methods(register):
     register(method(key="no-paper", paper="nowhere", row="Ours"))
     register(method(key="no-row", paper="rain", row="Theirs"))
     register(method(key="row-alone", row="Ours"))
+
+
+CARD = {
+    "title": "Squares",
+    "summary": "Eight squares by each of two cameras.",
+    "citation": "These tests.",
+    "year": 2020,
+    "licence": "None is needed.",
+    "status": "available",
+    "how_to_get": "It is drawn.",
+    "folders": (),
+    "expected": Counts(images=8, identities=4, cameras=2),
+}
+
+PROTOCOL = """
+key: {key}
+dataset: {dataset}
+title: camera 1 against camera 2
+source: These tests.
+query: {{cameras: [1]}}
+gallery: {{cameras: [{camera}]}}
+junk: same-camera
+degradation: null
+headline: {headline}
+splits:
+  - train: [1, 2]
+    test: [3, 4]
+"""
+
+
+def dataset(key, read="read", generate="generate", made_from=None, protocol=None, **card):
+    """Return the spec of drawn squares, but for what is changed."""
+    return DatasetSpec(
+        card=DatasetCard(**{"key": key, **CARD, **card}),
+        read=f"reid_faulty.datasets:{read}",
+        protocol=protocol or key,
+        generate=f"reid_faulty.datasets:{generate}",
+        rule=f"{key}@1",
+        made_from=made_from,
+    )
+
+
+READERS = (
+    *("twice", "shuffled", "absolute", "nowhere", "no_camera", "odd_rate", "shared", "unmatched"),
+)
+
+
+@hookimpl
+def register_datasets(register):
+    register(dataset("squares"))
+    for name in READERS:
+        register(dataset(name, read=name))
+    register(dataset("no-licence", licence=" "))
+    register(dataset("no-function", read="SIZE"))
+    register(dataset("from-nowhere", made_from="elsewhere"))
+    register(dataset("too-few", expected=Counts(images=9, identities=4, cameras=2)))
+    register(dataset("broken", generate="generate_broken"))
+    register(dataset("no-protocol", protocol="nothing"))
+    register(dataset("other-protocol", protocol="squares"))
+    register(dataset("odd-headline"))
+    register(dataset("empty-gallery"))
+
+
+@hookimpl
+def register_protocols(register):
+    keys = ("squares", *READERS, "no-licence", "no-function", "from-nowhere", "too-few", "broken")
+    for key in (*keys, "odd-headline", "empty-gallery"):
+        register(
+            PROTOCOL.format(
+                key=key,
+                dataset=key,
+                camera=3 if key == "empty-gallery" else 2,
+                headline="nothing@1" if key == "odd-headline" else "cmc_single@1",
+            )
+        )
+
+
+def metric(key, compute=None, **changed):
+    """Return the spec of rank-k, but for what is changed."""
+    spec = {
+        "key": key,
+        "version": 1,
+        "title": "Rank-k",
+        "definition": "Whether the nearest match is among the k nearest.",
+        "source": "These tests.",
+        "input": MetricInput.COUNTS,
+        "compute": f"reid_faulty.metrics:{compute or 'rank'}",
+        "expected": "reid_faulty.metrics:rank",
+        "ranks": (1, 5),
+    }
+    return MetricSpec(**{**spec, **changed})
+
+
+@hookimpl
+def register_metrics(register):
+    register(metric("sound-rank"))
+    for name in ("per_cent", "too_few", "by_position", "writes", "random", "zero", "raises"):
+        register(metric(name, compute=name, expected=None))
+    register(metric("Upper"))
+    register(metric("no-source", source=""))
+    register(metric("odd-ranks", ranks=(5, 1)))
+    register(metric("in-decibel", unit="dB"))
+    register(metric("no-formula", expected="reid_faulty.metrics:WORDS"))
+    register(metric("downwards", higher_is_better=False))
+    register(metric("constant", compute="constant", expected=None))
+    register(metric("odd-expectation", expected="reid_faulty.metrics:half"))

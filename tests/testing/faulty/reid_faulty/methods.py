@@ -7,6 +7,7 @@ import os
 import socket
 import sys
 import time
+from types import FrameType
 
 import torch
 from torch import nn
@@ -132,10 +133,11 @@ class LeavesTrainMode(Sound):
 class Counts(Sound):
     def __init__(self, config, context):
         super().__init__(config, context)
-        self.body.register_buffer("calls", torch.zeros(()))
+        self.calls = torch.zeros(())
+        self.body.register_buffer("calls", self.calls)
 
     def embed(self, batch):
-        self.body.calls += 1
+        self.calls += 1
         return super().embed(batch)
 
 
@@ -156,7 +158,7 @@ class Peeks(Sound):
 
     def embed(self, batch):
         rows = self.represent(batch.pixels)
-        frame = sys._getframe()
+        frame: FrameType | None = sys._getframe()
         while frame is not None:
             records = frame.f_locals.get("chunk")
             if records is not None and len(records) == len(rows):

@@ -1,0 +1,98 @@
+"""`harness plugins check`: the table, the JSON, the exit code, and what is refused."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from harness.testing import CHECKS
+
+CHECK = ("plugins", "check")
+
+
+def test_sound_plugin_exits_with_zero(harness):
+    """Of a metric that keeps its promises every check is ok or skipped with a reason."""
+    outcome = harness(*CHECK, "cmc_single", "--json")
+    report = outcome.json
+
+    assert outcome.code == 0
+    assert report["passed"]
+    assert {row["status"] for row in report["checks"]} == {"ok", "skipped"}
+    assert all(row["seen"] for row in report["checks"])
+
+
+def test_broken_plugin_exits_with_three(harness, install):
+    """A failing check is told with promise, sight and mending, and ends with exit code 3."""
+    install("stripes", "import nothing_of_that_name")
+    outcome = harness(*CHECK, "stripes")
+    text = " ".join(outcome.out.split())
+
+    assert outcome.code == 3
+    assert "stripes fails the check loads" in text
+    assert "promised: Its entry point leads to a module" in text
+    assert "seen: reid_stripes: ModuleNotFoundError" in text
+    assert "to mend: Correct the entry point" in text
+    assert "1 failed" in text
+
+
+def test_skipped_with_a_reason_it_does_not_fail(harness, install):
+    """A check that is skipped with a reason is shown with it, and fails nothing."""
+    install("stripes", "import nothing_of_that_name")
+    outcome = harness(*CHECK, "stripes", "--skip", "loads=on another machine it does", "--json")
+    (row,) = (row for row in outcome.json["checks"] if row["check"] == "loads")
+
+    assert outcome.code == 0
+    assert row["status"] == "skipped"
+    assert row["seen"] == "on another machine it does"
+
+
+def test_only_runs_what_is_named(harness):
+    """`--only` leaves every other check out."""
+    outcome = harness(*CHECK, "cmc_single", "--only", "metric-card", "--json")
+
+    assert [row["check"] for row in outcome.json["checks"]] == ["metric-card"]
+
+
+def test_list_shows_every_promise(harness):
+    """`--list` shows all checks, or those of a plugin, and runs none."""
+    everything = harness(*CHECK, "--list", "--json").json
+    of_intact = harness(*CHECK, "intact", "--list", "--json").json
+
+    assert [row["check"] for row in everything] == [check.name for check in CHECKS]
+    assert {row["kind"] for row in of_intact} == {"plugin", "method"}
+    assert "no-torch-at-import" in harness(*CHECK, "--list").out
+
+
+def test_list_starts_without_torch():
+    """`--list` only shows things, so it starts without torch, in a fresh process."""
+    code = (
+        "import sys; sys.argv = ['harness', 'plugins', 'check', 'intact', '--list']\n"
+        "from harness.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as end: assert not end.code, end.code\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "There is no plugin named to check. Give one of"),
+        (("baseline-hx",), "called 'baseline-hx'. Did you mean 'baseline-hr'"),
+        (("cmc_single", "--only", "metric-cart"), "no check called 'metric-cart'"),
+        (("cmc_single", "--only", "batch-size"), "None of batch-size is a check of 'cmc_single'"),
+        (("cmc_single", "--skip", "metric-card"), "'metric-card' is skipped without a reason"),
+        (("cmc_single", "--skip", "metric-cart=old"), "no check called 'metric-cart'"),
+    ],
+)
+def test_bad_input_gets_a_sentence_and_exit_code_two(harness, words, said):
+    """What cannot be done is refused in a sentence, with what to do next."""
+    outcome = harness(*CHECK, *words)
+
+    assert outcome.code == 2
+    assert said in " ".join(outcome.err.split())
