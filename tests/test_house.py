@@ -62,6 +62,7 @@ def test_no_exemption_from_a_size_rule():
         ("--help",),
         ("run", "--help"),
         ("plugins", "list"),
+        ("plugins", "check", "intact", "--list"),
         ("data", "list"),
         ("data", "check"),
         ("papers", "list"),

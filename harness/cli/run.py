@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 HELP_PLUGIN = "The method: a key of `harness plugins list`."
 HELP_DATASET = "The data set: a key of `harness data list`."
 HELP_PROTOCOL = "A protocol of the data set other than its default, e.g. `mlr-viper-maxpool`."
-HELP_RECIPE = "The training configuration: smoke, quick, standard or paper."
+HELP_RECIPE = "The training configuration: tiny, smoke, quick, standard or paper."
 HELP_TRIALS = "How many trials: splits first, then seeds. Default: the recipe's."
 HELP_SET = "Override a setting of the recipe, e.g. `--set lr=1e-4`. Repeatable."
 HELP_WEIGHTS = (

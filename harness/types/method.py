@@ -52,7 +52,7 @@ class Recipe(BaseModel):
     """A named training configuration that ships with a plugin.
 
     Attributes:
-        name: `smoke`, `quick`, `standard` or `paper`.
+        name: `tiny`, `smoke`, `quick`, `standard` or `paper`.
         summary: One sentence, shown in help and in tables.
         trials: How many trials run where the command does not say; None is all splits.
         narrowed: What is less than the paper's, shown beside each number; empty for `paper`.
@@ -78,7 +78,7 @@ class MethodSpec:
         summary: One sentence.
         method_version: Raised by hand when results change.
         config: Its pydantic config.
-        recipes: By name, at least `smoke` and `quick`.
+        recipes: By name, at least `tiny`, `smoke` and `quick`.
         method: `module:attribute` of the class.
         paper: The key of its paper in `specs/papers`, if it has one.
         row: The name of its row in the paper's tables, if it has one.
