@@ -63,6 +63,7 @@ def test_no_exemption_from_a_size_rule():
         ("run", "--help"),
         ("plugins", "list"),
         ("plugins", "check", "intact", "--list"),
+        ("plugins", "new", "--help"),
         ("data", "list"),
         ("data", "check"),
         ("papers", "list"),

@@ -140,6 +140,20 @@ class TestFolder:
         assert 'pip install -e ".[test]"' in out
         assert "harness plugins check my-idea" in out
 
+    def test_torch_is_not_imported(self, tmp_path):
+        """Writing a plugin takes a moment: in a fresh process torch stays out."""
+        code = (
+            "import sys; sys.argv = ['harness', 'plugins', 'new', 'my-idea']\n"
+            "from harness.cli import main\n"
+            "try: main()\n"
+            "except SystemExit as end: assert not end.code, end.code\n"
+            "assert 'torch' not in sys.modules\n"
+        )
+        done = run("python", "-c", code, within=tmp_path)
+
+        assert done.returncode == 0, done.stderr
+        assert "pyproject.toml" in tree(tmp_path / "reid-my-idea")
+
     @pytest.mark.parametrize("what", ["folder", "file", "link"])
     def test_what_is_there_is_left_alone(self, harness, tmp_path, what):
         """An existing folder, file or dangling link is not touched, even an empty one."""
