@@ -189,7 +189,9 @@ def test_exported_graph_embeds_like_its_model(harness, embed, tmp_path, market):
 def test_graph_that_is_not_made_for_the_images_says_so(harness, tmp_path):
     """A gallery graph of a method that restores queries is used on queries with a notice only."""
     file, out = tmp_path / "gallery.onnx", tmp_path / "f.npz"
-    assert harness("models", "export", INTACT, str(file), "--images", "16").code == 0
+    graph = harness("models", "export", INTACT, str(file), "--images", "16", "--json").json
+    assert (graph["right_for"], graph["not_for"]) == (["gallery, r = 1"], ["query, native LR"])
+    assert graph["parity"]["images"] == 8
     done = harness("embed", "--model", str(file), "--out", str(out), "--dataset", "synthped")
 
     assert done.code == 0, done.err
