@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pytest
 
+from harness.gate.check import check_baseline
 from harness.gate.verdict import Verdict
+from harness.loader import load_plugins
 from tests.gate.stall import ELSEWHERE, open_store, put_row
 
 PEOPLE = 40
@@ -35,8 +38,8 @@ def gate(harness, folder, monkeypatch, tmp_path_factory):
         after: Mapping[tuple[int, int], Sequence[int]] | None,
         *words: str,
         accept: Sequence[str] = (),
-        was: Mapping[str, object] | None = None,
-        **named: object,
+        was: Mapping[str, Any] | None = None,
+        **named: Any,
     ):
         with open_store() as store:
             put_row(store, before, **(was or {}))
@@ -56,7 +59,7 @@ def one(rank_changes: Mapping[int, int] = {}) -> dict[tuple[int, int], list[int]
     return {(0, 0): [rank_changes.get(q, n) for q, n in enumerate(BEFORE)]}
 
 
-def by_metric(outcome) -> dict[str, dict]:
+def by_metric(outcome) -> dict[str, dict[str, Any]]:
     return {check["metric"]: check for check in outcome.json["checks"]}
 
 
@@ -261,21 +264,60 @@ class TestVanishedAndUnlike:
         assert found.code == 4
         assert "images of market1501 are others" in found.json["checks"][0]["what"]
 
-    def test_a_new_row_is_listed(self, gate):
+    def test_a_new_row_is_listed(self, gate, harness):
         """A row that the baseline does not have is named, and fails nothing."""
-        found = gate(one(), one(), method="baseline-hr", recipe="quick")
+        gate(one(), one())
         with open_store() as store:
             put_row(store, one(), method="intact")
+        found = harness("check", "--json")
 
-        assert found.code == 0
+        assert (found.code, found.json["new_rows"]) == (0, ["intact/market1501/quick"])
 
-    def test_holm_counts_rows(self, gate):
-        """Of two metrics in question the smaller p-value is doubled."""
-        found = gate(one(), one({0: 3, 8: 3, 1: 0}), model="other")
-        p = sorted(check["p"] for check in found.json["checks"])
+    def test_another_version_of_a_metric_is_refused(self, gate):
+        """A metric that is here in another version only is exit 4, and no number is compared."""
+        gate(one(), one({3: 2}), model="other")
+        registry = load_plugins()
+        spec = registry.metrics.pop("map_sum_precision@1")
+        registry.metrics["map_sum_precision@2"] = replace(spec, version=2)
+        with open_store() as store:
+            verdict = check_baseline("main", store, registry)
 
-        assert len(p) == 2
-        assert np.all(np.array(p) <= 1)
+        (refused,) = verdict.where("refused")
+        assert (verdict.exit_code, refused.metric) == (4, "map_sum_precision")
+        assert "here is map_sum_precision@2" in refused.what
+
+    def test_a_metric_that_changed_in_silence_is_refused(self, gate):
+        """A metric that gives the baseline's own evidence another number is exit 4."""
+        gate(one(), one())
+        registry = load_plugins()
+        spec = registry.metrics["map_sum_precision@1"]
+        registry.metrics[spec.name] = replace(
+            spec, compute="harness.definitions.counts:map_trapezoid"
+        )
+        with open_store() as store:
+            verdict = check_baseline("main", store, registry)
+        (refused,) = verdict.where("refused")
+        assert (verdict.exit_code, refused.metric) == (4, "map_sum_precision")
+        assert "computed otherwise" in refused.what
+
+
+def test_holm_counts_rows_and_metrics(harness, folder, monkeypatch, tmp_path_factory):
+    """With two rows that changed alike, the smaller p-value is twice what it is with one."""
+    changed = one(dict.fromkeys(range(0, 40, 4), 3))  # every second of 20 persons loses a rank-1
+    smallest = {}
+    for number in (1, 2):
+        for changes, model in ((one(), "model"), (changed, "other")):
+            monkeypatch.setenv("HARNESS_DB", str(tmp_path_factory.mktemp("db") / "db.sqlite"))
+            with open_store() as store:
+                for method in ("baseline-hr", "intact")[:number]:
+                    put_row(store, changes, method=method, model=model)
+            if model == "model":
+                harness("baseline", "accept", f"of-{number}", "--reason", "first")
+        found = harness("check", "--baseline", f"of-{number}", "--json").json
+        smallest[number] = min(check["p"] for check in found["checks"])
+
+    assert 0 < smallest[2] < 1
+    assert smallest[2] == pytest.approx(2 * smallest[1], abs=3e-6)
 
 
 def test_the_verdict_is_valid(gate):
