@@ -112,6 +112,9 @@ def _print_report(report: RunReport) -> None:
         table.add_row(*_cells(metric))
     stdout.print(table)
     stdout.print(f"Run {report.run_id}. Build the pages with `harness leaderboard build`.")
+    models = [trial.model for trial in report.trials if trial.model is not None]
+    if models:
+        stdout.print(f"Left {', '.join(models)}; see `harness models show {models[-1]}`.")
 
 
 def _cells(metric: ReportedMetric) -> tuple[str, str, str, str]:

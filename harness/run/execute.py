@@ -88,6 +88,7 @@ class _Execution:
         title = f"Trial {index + 1}/{count} (split {trial.split}, seed {trial.seed})"
         fit, method = self._fit(run_id, trial, title)
         score_id, metrics = self._score(run_id, fit, method, (trial, title))
+        version = self.store.models.find_of_fit(fit.id)
         result = TrialResult(
             trial=trial,
             fit=fit,
@@ -96,6 +97,7 @@ class _Execution:
             evidence=self.store.load_evidence(score_id),
             pids=tuple(record.pid for record in self.plan.split(trial).query),
             reused=method is None,
+            model=None if version is None or version.deleted else version.address,
         )
         self.progress.notice(f"{title}: {_in_words(result, self.plan.protocol.spec.headline)}")
         return result

@@ -16,7 +16,7 @@ from harness.specs import Cell, all_papers
 from harness.stats.intervals import interval
 from harness.stats.trials import PerQuery
 from harness.store import FitView, MetricValue
-from harness.types import Evidence, Interval, MetricSpec, Trial, Unit
+from harness.types import Evidence, Interval, MetricSpec, ModelAddress, Trial, Unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,7 @@ class TrialResult:
         evidence: What the score left.
         pids: The identity of each query.
         reused: Whether the fit had been done before this run.
+        model: The address of the model that the fit left, or None where it left none.
     """
 
     trial: Trial
@@ -40,6 +41,7 @@ class TrialResult:
     evidence: Evidence
     pids: tuple[int, ...]
     reused: bool
+    model: ModelAddress | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,7 @@ class RunReport:
                     "split": t.trial.split,
                     "seed": t.trial.seed,
                     "fit_id": t.fit.id,
+                    "model": t.model,
                     "score_id": t.score_id,
                     "reused": t.reused,
                     "seconds": round(t.fit.seconds, 2),

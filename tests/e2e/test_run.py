@@ -55,6 +55,16 @@ def test_same_command_reuses_what_is_done(harness):
     assert second["run_id"] != first["run_id"]
 
 
+def test_run_names_the_model_that_each_trial_left(harness):
+    """The address that a run prints, in words and as JSON, is one that the registry knows."""
+    report = harness(*TINY_RUN, "--json").json
+    model = report["trials"][0]["model"]
+
+    assert model == "models:/baseline-hr-lr-synthped/1"
+    assert model in harness(*TINY_RUN).out
+    assert harness("models", "show", model, "--json").json["address"] == model
+
+
 def test_fresh_trains_again_to_the_same_numbers(harness):
     """`--fresh` trains a new repeat; on CPU it comes to the same numbers."""
     first = harness(*TINY_RUN, "--json").json
