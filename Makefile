@@ -2,10 +2,16 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# The demo keeps its results beside the checkout, away from your own.
-DEMO_ENV := env -u HARNESS_DB -u HARNESS_DATA -u HARNESS_WEIGHTS HARNESS_HOME="$(CURDIR)/.harness"
+# The demo and the gate keep their results beside the checkout, away from your own.
+OWN_ENV := env -u HARNESS_DB -u HARNESS_DATA -u HARNESS_WEIGHTS
+DEMO_ENV := $(OWN_ENV) HARNESS_HOME="$(CURDIR)/.harness"
+# One thread: the networks are narrow, and sums are then in one order whatever the machine has.
+GATE_HOME := $(CURDIR)/.harness/gate
+GATE_WEIGHTS := baselines/weights/random.safetensors
+GATE_RUN := $(OWN_ENV) HARNESS_HOME="$(GATE_HOME)" OMP_NUM_THREADS=1 $(BIN)/harness
 
 .PHONY: demo test lint format new-plugin clean
+.PHONY: gate gate-frozen gate-trained gate-check gate-accept gate-clean
 
 demo: $(VENV)/.installed
 	@$(DEMO_ENV) $(BIN)/harness run --plugin initial-weights --dataset synthped --recipe smoke
@@ -18,6 +24,32 @@ test: $(VENV)/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest --cov --cov-report=term:skip-covered
+
+# This code held against baselines/main.jsonl: a loss turns it red. Everything is run anew.
+gate: gate-clean gate-frozen gate-trained gate-check
+
+gate-frozen: $(VENV)/.installed
+	@$(GATE_RUN) run --plugin initial-weights --dataset synthped --recipe tiny $(FRESH) \
+	  --precision float32 --weights $(GATE_WEIGHTS)
+
+gate-trained: $(VENV)/.installed
+	@$(GATE_RUN) run --plugin baseline-hr --dataset synthped --recipe smoke $(FRESH) \
+	  --precision float32 --set images=2400 --set batch_identities=4
+
+gate-check: $(VENV)/.installed
+	@$(GATE_RUN) check --baseline main --out "$(GATE_HOME)/reports"
+
+# The baseline moves: make gate-accept REASON="why". Each fit is repeated as on processors that do
+# less at a time, whose sums are rounded otherwise: noise is then that between machines.
+gate-accept: gate-clean
+	@test -n "$(REASON)" || { echo 'Say why: make gate-accept REASON="..."'; exit 2; }
+	@for isa in SSE41 AVX AVX2 AVX512_CORE DEFAULT; do ONEDNN_MAX_CPU_ISA=$$isa \
+	  $(MAKE) --no-print-directory gate-frozen gate-trained FRESH=--fresh || exit; done
+	@$(GATE_RUN) baseline accept main --reason "$(REASON)" --row initial-weights --row baseline-hr \
+	  --features baselines/features/clustered.npz --features baselines/features/tied.npz
+
+gate-clean:
+	@rm -rf "$(GATE_HOME)"
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .
