@@ -52,7 +52,8 @@ def check_baseline(
         UnknownName: If there is no baseline of that name.
         DataError: If the baseline or the benchmark file cannot be read.
         IntegrityError: If the baseline is not what was accepted.
-        UsageError: If the noise is no number of points, or times are given to hold against none.
+        UsageError: If the noise is no number of points, times are given to hold against none, or
+            nothing is left to check.
     """
     if noise is not None and not 0 <= noise <= 100:
         raise UsageError(f"{noise:g} points are no noise.", "Give a small number, such as 0.05.")
@@ -62,6 +63,11 @@ def check_baseline(
     asked = [*gate.ask_rows(), *gate.ask_files()]
     speed, told = _check_speed(accepted, benchmark)
     checks = [*settle(asked), *speed]
+    if not checks:
+        raise UsageError(
+            f"Nothing was checked: the baseline {accepted.name} has times only.",
+            "Give `--benchmark FILE`, what `pytest --benchmark-json=FILE` wrote.",
+        )
     return Verdict(
         baseline=accepted.name,
         reason=accepted.reason,
@@ -204,6 +210,8 @@ def _scores(row: Row | None) -> tuple[str, ...]:
 
 def _check_speed(accepted: Baseline, file: Path | None) -> tuple[list[Check], list[str]]:
     """Return the checks of speed, and what else there is to say of it."""
+    if file is None and accepted.benchmark is not None:
+        return [], ["The times of the baseline were not checked: give `--benchmark FILE`."]
     if file is None:
         return [], []
     if accepted.benchmark is None:

@@ -6,6 +6,7 @@ Holm's correction counts them (`harness.gate.questions`).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -117,10 +118,8 @@ def _ask_metric(
         IntegrityError: If the metric is another than it was, or the queries are.
     """
     spec = find_spec(metric.metric, held.specs)
-    new, old = held.new.per_query(spec, metric.k), held.old.per_query(spec, metric.k)
-    if tier in ("integrity", "numeric"):
-        kept = {(trial.split, trial.seed) for _, trial in pairs}
-        new = [trial for trial in new if (trial.split, trial.seed) in kept]
+    old = held.old.per_query(spec, metric.k)
+    new = _held_trials(held.new.per_query(spec, metric.k), old, tier)
     say = partial(
         Check,
         row=held.name,
@@ -152,6 +151,16 @@ def _ask_metric(
         asked=metric.margin / 100,
         floor=floor / 100,
     )
+
+
+def _held_trials(
+    new: Sequence[PerQuery], old: Sequence[PerQuery], tier: Tier
+) -> Sequence[PerQuery]:
+    """Return the trials that are held against old ones: the same ones, or all of their splits."""
+    if tier == "method":
+        return [trial for trial in new if trial.split in {one.split for one in old}]
+    places = {(trial.split, trial.seed) for trial in old}
+    return [trial for trial in new if (trial.split, trial.seed) in places]
 
 
 _REDEFINED = (
@@ -206,7 +215,7 @@ def _answer_noise(
 def _without_interval(trials: Sequence[PerQuery], value: float) -> IntervalJson:
     return IntervalJson.of(
         Interval(
-            value=value,
+            value=None if math.isnan(value) else value,
             low=None,
             high=None,
             level=0.95,

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 
 from harness.gate.entries import Metric
 from harness.gate.integrity import count_changed
-from harness.gate.loss import ENOUGH_SEEDS, ENOUGH_SPLITS
+from harness.gate.pigeonhole import ENOUGH_SEEDS, ENOUGH_SPLITS
 from harness.gate.sides import Side, SideTrial
 from harness.gate.verdict import Tier
 
