@@ -144,7 +144,7 @@ class Bench:
             features = embed(method, [self.batch(chunk, role) for chunk in chunks])
         except Exception as error:
             raise NotRun("`embed` fails: see `finite-features`") from error
-        if any(find_fault(rows, len(records)) for rows in features.values()):
+        if not features or any(find_fault(rows, len(records)) for rows in features.values()):
             raise NotRun("its features cannot be used: see `finite-features`")
         return features
 

@@ -13,7 +13,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.errors import PluginError, UnknownName
+from harness.errors import HarnessError, PluginError, UnknownName
 from harness.hookspecs import PLUGIN_GROUP
 from harness.loader import Origin, Registry, load_plugins
 from harness.testing.check import Kind, NotRun
@@ -113,6 +113,7 @@ def find_subjects(name: str) -> list[Subject]:
 
     Raises:
         UnknownName: If nothing installed has that name.
+        PluginError: If nothing that loads has it, and there is a plugin that does not load.
     """
     installed = [entry.name for entry in _entry_points()]
     try:
@@ -134,13 +135,25 @@ def _of_key(name: str, registry: Registry, installed: Sequence[str]) -> list[Sub
     found = [(kind, key) for kind, key in known if name in (key, key.partition("@")[0])]
     if not found:
         names = {*installed, *(key for _, key in known)}
-        raise UnknownName("plugin, method, data set or metric", name, names, "harness plugins list")
+        raise _refusal(name, names, registry)
     origins = {registry.origins[one].name for one in found if one in registry.origins}
     plugins = origins & set(installed)  # a data set of the user's own is of none
     return [
         *(Subject("plugin", plugin, registry) for plugin in sorted(plugins)),
         *(Subject(kind, key, registry) for kind in KINDS for k, key in found if k == kind),
     ]
+
+
+def _refusal(name: str, names: set[str], registry: Registry) -> HarnessError:
+    """Return what to say of a name that nothing has; what does not load may be what has it."""
+    unknown = UnknownName("plugin, method, data set or metric", name, names, "harness plugins list")
+    if not registry.problems:
+        return unknown
+    broken = ", ".join(str(problem.origin) for problem in registry.problems)
+    return PluginError(
+        f"{unknown.what.removesuffix('.')} among the plugins that load; {broken} does not load.",
+        f"Run `harness plugins check {registry.problems[0].origin.name}` first.",
+    )
 
 
 def _sorted(plugin: str, brought: Sequence[tuple[str, str]]) -> list[tuple[Kind, str]]:

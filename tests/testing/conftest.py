@@ -30,10 +30,17 @@ def installed(folder: Path, name: str, module: str) -> Iterator[None]:
             del sys.modules[known]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Install the plugin of faulty things."""
+    """Install the plugin of faulty methods and data sets."""
     with installed(tmp_path_factory.mktemp("faulty"), "faulty", "reid_faulty"):
+        yield
+
+
+@pytest.fixture(scope="module")
+def faulty_metrics(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Install the plugin of faulty metrics."""
+    with installed(tmp_path_factory.mktemp("measures"), "measures", "reid_measures"):
         yield
 
 

@@ -34,6 +34,17 @@ def test_broken_plugin_exits_with_three(harness, install):
     assert "1 failed" in text
 
 
+def test_key_of_a_plugin_that_does_not_load_is_refused_with_its_name(harness, install):
+    """A key that nothing has may be of a plugin that does not load, which is named."""
+    install("stripes", "import nothing_of_that_name")
+    outcome = harness(*CHECK, "striped-method")
+    text = " ".join(outcome.err.split())
+
+    assert outcome.code == 3
+    assert "called 'striped-method' among the plugins that load; stripes (reid-stripes" in text
+    assert "Run `harness plugins check stripes` first" in text
+
+
 def test_skipped_with_a_reason_it_does_not_fail(harness, install):
     """A check that is skipped with a reason is shown with it, and fails nothing."""
     install("stripes", "import nothing_of_that_name")

@@ -31,6 +31,7 @@ FAULTS = [
     ("othername", "declared-feature", "declares 'v', but `embed` of the query gives 'w'"),
     ("notfinite", "finite-features", "'v' of the query is not finite for 1 of "),
     ("squeezed", "finite-features", "of shape (8,) for 1 images"),
+    ("returnsnothing", "finite-features", "`embed` returns no feature"),
     ("noisy", "deterministic-features", "embedded twice"),
     ("byposition", "batch-order", "in reverse order, a feature differs by"),
     ("batchmean", "batch-size", "one by one in float32, a feature differs by"),

@@ -8,7 +8,7 @@ from harness.testing.catalogue import checks_of
 from harness.testing.check import run_check
 from harness.testing.subjects import find_subjects
 
-pytestmark = pytest.mark.usefixtures("faulty")
+pytestmark = pytest.mark.usefixtures("faulty_metrics")
 
 FAULTS = [
     ("Upper", "metric-card", "its name is 'Upper@1'"),
@@ -47,7 +47,7 @@ def test_formula_that_is_no_function_is_told_by_the_card():
     """An address that leads to no function is named."""
     found = failures("no-formula")
 
-    assert found["metric-card"] == "reid_faulty.metrics:WORDS cannot be called"
+    assert found["metric-card"] == "reid_measures.formulas:WORDS cannot be called"
 
 
 def test_values_drawn_at_random_are_no_metric():

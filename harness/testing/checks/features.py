@@ -47,7 +47,8 @@ def features_are_finite(subject: Subject) -> str:
                 if fault:
                     raise Broken(f"{name!r} of the {role} is {fault}")
                 lengths.setdefault(name, set()).add(rows.shape[1])
-    need(lengths, "`embed` returns no feature: see `declared-feature`")
+    if not lengths:
+        raise Broken("`embed` returns no feature")
     for name, found in lengths.items():
         if len(found) > 1:
             raise Broken(f"{name!r} has {' and '.join(map(str, sorted(found)))} dimensions")
@@ -144,7 +145,11 @@ def input_stays(subject: Subject) -> str:
 
 
 def labels_do_not_matter(subject: Subject) -> str:
-    """Extract the same images under wrong identities, cameras, ids and file names."""
+    """Extract the same images under wrong identities, cameras, ids and file names.
+
+    This sees a method that looks for its records in memory or among files by their names. One that
+    knows the images by heart, pixel by pixel, is not seen.
+    """
     bench = _repeating(subject)
     method = bench.build()
     for records, role in _sides(bench):

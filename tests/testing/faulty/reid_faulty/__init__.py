@@ -12,8 +12,6 @@ from harness import (
     DatasetSpec,
     MethodConfig,
     MethodSpec,
-    MetricInput,
-    MetricSpec,
     Recipe,
     hookimpl,
 )
@@ -69,7 +67,16 @@ def method(attribute="Sound", **changed):
 
 
 CLASSES = (
-    *("Sound", "CannotBeBuilt", "TrainsNobody", "OtherName", "NotFinite", "Squeezed", "Noisy"),
+    *(
+        "Sound",
+        "CannotBeBuilt",
+        "TrainsNobody",
+        "OtherName",
+        "NotFinite",
+        "Squeezed",
+        "Noisy",
+        "ReturnsNothing",
+    ),
     *("ByPosition", "BatchMean", "BatchMeanInHalf", "Remembers", "LeavesTrainMode", "Counts"),
     *("WithGradient", "WritesPixels", "Peeks", "RestoresTooLarge", "RestoresOutside"),
     *("RestoresNoise", "KeepsANetworkBack", "LoadsAnything", "SeedsItself", "DrawsFromTheClock"),
@@ -165,34 +172,3 @@ def register_protocols(register):
                 headline="nothing@1" if key == "odd-headline" else "cmc_single@1",
             )
         )
-
-
-def metric(key, compute=None, **changed):
-    """Return the spec of rank-k, but for what is changed."""
-    spec = {
-        "key": key,
-        "version": 1,
-        "title": "Rank-k",
-        "definition": "Whether the nearest match is among the k nearest.",
-        "source": "These tests.",
-        "input": MetricInput.COUNTS,
-        "compute": f"reid_faulty.metrics:{compute or 'rank'}",
-        "expected": "reid_faulty.metrics:rank",
-        "ranks": (1, 5),
-    }
-    return MetricSpec(**{**spec, **changed})
-
-
-@hookimpl
-def register_metrics(register):
-    register(metric("sound-rank"))
-    for name in ("per_cent", "too_few", "by_position", "writes", "random", "zero", "raises"):
-        register(metric(name, compute=name, expected=None))
-    register(metric("Upper"))
-    register(metric("no-source", source=""))
-    register(metric("odd-ranks", ranks=(5, 1)))
-    register(metric("in-decibel", unit="dB"))
-    register(metric("no-formula", expected="reid_faulty.metrics:WORDS"))
-    register(metric("downwards", higher_is_better=False))
-    register(metric("constant", compute="constant", expected=None))
-    register(metric("odd-expectation", expected="reid_faulty.metrics:half"))

@@ -88,6 +88,11 @@ class Squeezed(Sound):
         return {"v": self.represent(batch.pixels).squeeze(0)}
 
 
+class ReturnsNothing(Sound):
+    def embed(self, batch):
+        return {}
+
+
 class Noisy(Sound):
     def embed(self, batch):
         return {"v": dropout(self.represent(batch.pixels), 0.1, training=True)}
