@@ -137,6 +137,7 @@ def try_dataset(fresh: Fresh) -> None:
     fresh.run("python", "tests/tree.py", copy, within=fresh.folder / "reid-new-set")
     fresh.run("harness", "data", "add", "new-set", copy)
     fresh.run("harness", "data", "check", "new-set")
+    fresh.run("harness", "plugins", "check", "new-set")  # now with a copy to look at
     fresh.metrics("--plugin", "baseline-hr", "--dataset", "new-set", "--recipe", "tiny")
 
 

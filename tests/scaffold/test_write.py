@@ -237,7 +237,7 @@ class TestFiles:
         commands = [step["run"] for step in workflow["jobs"]["test"]["steps"] if "run" in step]
 
         assert "harness plugins check my-idea" in commands
-        assert workflow["jobs"]["test"]["env"]["HARNESS_HOME"].startswith("${{ runner.temp }}")
+        assert workflow["jobs"]["test"]["env"]["HARNESS_HOME"].startswith("${{ github.workspace }}")
         if kind == "method":
             paper = parse_paper(files["src/reid_my_idea/papers/my-idea.yaml"], "the stub")
             assert {cell.value for cell in paper.cells()} == {None}
