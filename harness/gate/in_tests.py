@@ -27,7 +27,6 @@ from harness.gate.baseline import Baseline, find_file, path_of, read_baseline
 from harness.gate.bundles import store_of
 from harness.gate.check import check_baseline
 from harness.gate.entries import FeatureEntry, RowEntry
-from harness.gate.pytest_plugin import TOLD
 from harness.gate.verdict import Check, Verdict
 from harness.gate.wording import IN_WORDS, change, counted, headline, number, worst_first
 from harness.loader import load_plugins
@@ -69,14 +68,15 @@ class ReidGate:
     Args:
         marked: What the test's marker says.
         request: Of the fixture.
+        told: The name of the test's property that what was found is kept as.
     """
 
-    def __init__(self, marked: Marked, request: pytest.FixtureRequest) -> None:
+    def __init__(self, marked: Marked, request: pytest.FixtureRequest, told: str) -> None:
         self._marked = marked
         self._folder = request.config.rootpath / marked.folder
         self._reason: str | None = request.config.getoption("--reid-accept")
         self._accepted = request.config.stash.setdefault(_ACCEPTED, set())
-        self._properties = request.node.user_properties
+        self._told, self._properties = told, request.node.user_properties
 
     def assert_no_regression(self, features: Features | None = None) -> Verdict:
         """Fail the test if there is a loss, or something cannot be compared.
@@ -119,7 +119,7 @@ class ReidGate:
                 _check_file(file, accepted)
             held = folder / path.name
             verdict = check_baseline(held, store, load_plugins(), strict=self._marked.strict)
-        self._properties.append((TOLD, explain(verdict)))
+        self._properties.append((self._told, explain(verdict)))
         return verdict
 
     def _accept(self, features: Features | None, reason: str) -> Path:
@@ -166,11 +166,12 @@ class ReidGate:
             yield folder, _write(features, folder / self._marked.name)
 
 
-def gate_of(request: pytest.FixtureRequest) -> ReidGate:
+def gate_of(request: pytest.FixtureRequest, told: str) -> ReidGate:
     """Return the gate of a test.
 
     Args:
         request: Of the fixture.
+        told: The name of the test's property that what was found is kept as.
 
     Raises:
         UsageError: If the test has no marker that names a baseline, or one with other arguments.
@@ -186,7 +187,7 @@ def gate_of(request: pytest.FixtureRequest) -> ReidGate:
         raise UsageError(
             f"The marker `reid_baseline` of {request.node.name} cannot be read: {error}.", _MARK_IT
         ) from error
-    return ReidGate(marked, request)
+    return ReidGate(marked, request, told)
 
 
 _MARK_IT = (

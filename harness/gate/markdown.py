@@ -32,7 +32,7 @@ def comment(verdict: Verdict) -> str:
     parts = [marker(verdict), _opening(verdict), *_told(open_checks)]
     if passed:
         parts += [
-            f"<details><summary>{counted(passed)}</summary>",
+            f"<details><summary>{len(passed)} passed</summary>",
             _table(passed),
             "</details>",
         ]

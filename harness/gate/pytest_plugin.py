@@ -61,7 +61,7 @@ def reid_gate(request: pytest.FixtureRequest) -> ReidGate:
     """The gate of a test that is marked with `reid_baseline`."""
     from harness.gate.in_tests import gate_of
 
-    return gate_of(request)
+    return gate_of(request, TOLD)
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
