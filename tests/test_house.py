@@ -70,6 +70,7 @@ def test_no_exemption_from_a_size_rule():
         ("papers", "show", "rain"),
         ("runs", "list"),
         ("models", "list"),
+        ("baseline", "list"),
         ("leaderboard", "build"),
     ],
     ids=" ".join,
