@@ -72,25 +72,29 @@ _PAPER = {
 }
 
 
+def _tiny(identities: int) -> Recipe:
+    return Recipe(
+        name="tiny",
+        summary="A sliver of a network for seconds: for tests, not for numbers.",
+        trials=1,
+        narrowed="network narrowed to 4 of 64 channels, one epoch at 48 x 24",
+        values={
+            "height": 48,
+            "width": 24,
+            "base_width": 4,
+            "images": 64,
+            "batch_identities": identities,
+            "lr": 3e-3,
+            "head_lr": 3e-3,
+        },
+    )
+
+
 def _recipes(domains: int) -> dict[str, Recipe]:
     """Return the five recipes for a method that shows each image in `domains` resolutions."""
     identities = 8 // domains  # so that a step has the same number of images
     recipes = (
-        Recipe(
-            name="tiny",
-            summary="A sliver of a network for seconds: for tests, not for numbers.",
-            trials=1,
-            narrowed="network narrowed to 4 of 64 channels, one epoch at 48 x 24",
-            values={
-                "height": 48,
-                "width": 24,
-                "base_width": 4,
-                "images": 64,
-                "batch_identities": identities,
-                "lr": 3e-3,
-                "head_lr": 3e-3,
-            },
-        ),
+        _tiny(identities),
         Recipe(
             name="smoke",
             summary="A narrow network for a minute: shows that everything works.",
