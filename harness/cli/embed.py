@@ -19,8 +19,8 @@ HELP_OUT = "The .npz to write."
 HELP_QUERY = "A folder of queries; needs --gallery."
 HELP_GALLERY = "A folder of gallery images; needs --query."
 HELP_PATTERN = (
-    "Tells identity and camera from the names in --query and --gallery: a regular expression with "
-    r"the groups pid and camid. Default: as Market-1501, '(?P<pid>-?\d+)_c(?P<camid>\d+)'."
+    "A regular expression with the groups pid and camid, for the names in --query and --gallery. "
+    "Default: as Market-1501 names its files."
 )
 HELP_DATASET = "Embed the test images of a data set, a key of `harness data list`."
 HELP_PROTOCOL = "With --dataset: a protocol other than its default."
@@ -52,11 +52,14 @@ def embed(
     overwrite: Annotated[bool, typer.Option("--overwrite", help=HELP_OVERWRITE)] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Write the features of images by a registered model, for `harness evaluate` or a search.
+    r"""Write the features of images by a registered model, for `harness evaluate` or a search.
 
     Images are files and folders (IMAGES), or two folders of a query and a gallery whose names tell
     who is on them, or the test images of a data set. They are read, embedded and written batch by
     batch, so any number of them fits into memory.
+
+    Names are paths within the folder, read as those of Market-1501 are (0002_c1s1_000451_03.jpg),
+    or by a pattern such as `(?P<pid>\d+)/(?P<camid>\d+)_`; identity -1 is junk, 0 a distractor.
 
     Of two folders or a data set the file has query_features, query_ids, query_cams and the same of
     the gallery, and `harness evaluate` scores it; of IMAGES it has features and paths alone.

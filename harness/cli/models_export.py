@@ -50,10 +50,11 @@ def export(
 ) -> None:
     """Export a model as a graph for other runtimes, or as it is.
 
-    An ONNX file, or one of torch.export, takes pixels (N, 3, H, W) in [0, 1], RGB, at the size of
-    the model, for any N, and returns the feature (N, d). It is run and compared with the method on
-    test images before it is written: features, mAP and rank-1. Where they differ beyond tolerance,
-    nothing is written (exit code 4). The comparison is kept in FILE.parity.json.
+    An ONNX file, or one of torch.export, takes pixels (N, 3, H, W) in [0, 1], RGB, resized with
+    PIL's bilinear filter to the size of the model, for any N, and returns the feature (N, d). It is
+    run and compared with the method on test images before it is written: features, mAP and rank-1.
+    Where they differ beyond tolerance, nothing is written (exit code 4). The comparison is kept in
+    FILE.parity.json.
 
     A .safetensors file holds the networks and all that is needed to build the method again:
     `harness models import` reads it.

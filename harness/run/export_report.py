@@ -18,6 +18,8 @@ Format = Literal["onnx", "torch", "safetensors"]
 
 SUFFIXES: dict[str, Format] = {".onnx": "onnx", ".pt2": "torch", ".safetensors": "safetensors"}
 
+INPUT = "RGB in [0, 1], resized with PIL's bilinear filter, (N, 3, height, width)"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportRequest:
@@ -79,6 +81,7 @@ class GraphReport:
         return {
             "feature": self.feature,
             "dimensions": self.dimensions,
+            "input": INPUT,
             "size": list(self.size),
             "distance": self.distance,
             "role": self.role,
