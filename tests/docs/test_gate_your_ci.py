@@ -91,9 +91,13 @@ def test_exit_codes():
     assert told == {0, *known} - {70, 75}
 
 
+def job() -> dict[str, Any]:
+    (only,) = yaml.safe_load(WORKFLOW.read_text())["jobs"].values()
+    return dict(only)
+
+
 def steps() -> dict[str, Any]:
-    (job,) = yaml.safe_load(WORKFLOW.read_text())["jobs"].values()
-    return {step.get("name", step.get("uses")): step for step in job["steps"]}
+    return {step.get("name", step.get("uses")): step for step in job()["steps"]}
 
 
 def test_workflow(scratch, type_line):
@@ -113,11 +117,11 @@ def test_workflow(scratch, type_line):
 
 def test_workflow_does_not_cache_the_store():
     """The workflow keeps data sets between builds, and nothing of HARNESS_HOME."""
-    document = yaml.safe_load(WORKFLOW.read_text())
+    variables = job()["env"]
     cached = steps()["actions/cache@v4"]["with"]["path"]
 
-    assert document["env"]["HARNESS_DATA"].endswith(f"/{cached}")
-    assert not document["env"]["HARNESS_HOME"].endswith(f"/{cached}")
+    assert variables["HARNESS_DATA"].endswith(f"/{cached}")
+    assert not variables["HARNESS_HOME"].endswith(f"/{cached}")
 
 
 @pytest.mark.parametrize(("found", "method"), [("", "POST"), ("77", "PATCH")])
