@@ -26,6 +26,7 @@ from harness.gate.tiers import (
     noise_floor,
     pairs_of,
     same_environment,
+    source_of_floor,
 )
 from harness.gate.verdict import Check, IntervalJson, Tier
 from harness.stats.trials import PerQuery
@@ -137,7 +138,10 @@ def _ask_metric(
     elsewhere = not same_environment(pairs)
     floor = noise_floor(metric, held.noise, same_model=tier == "numeric", elsewhere=elsewhere)
     if tier == "numeric":
-        return _answer_noise(say, new, mean_of(new) - mean_of(old), floor, elsewhere=elsewhere)
+        source = source_of_floor(metric, held.noise, same_model=True)
+        wider = f", widened {WIDENED} times for another environment" if elsewhere else ""
+        delta = _without_interval(new, mean_of(new) - mean_of(old))
+        return _answer_noise(say, delta, floor, f"{floor:.2f} points ({source}{wider})")
     margin = max(metric.margin, floor)
     compare = loss_of_methods if tier == "method" else loss_of_models
     return Question(
@@ -195,18 +199,21 @@ def _answer_values(say: partial[Check], new: Sequence[PerQuery], old: Sequence[P
     )
 
 
-def _answer_noise(
-    say: partial[Check], new: Sequence[PerQuery], delta: float, floor: float, *, elsewhere: bool
-) -> Check:
-    """Return whether a number differs by no more than noise."""
-    say = partial(say, margin=round(floor, 4), delta=_without_interval(new, delta))
-    where = f", widened {WIDENED} times for another environment" if elsewhere else ""
-    if abs(100 * delta) <= floor + _ROUNDING:
-        return say(outcome="pass", what=f"Within the noise floor, {floor:.2f} points{where}.")
+def _answer_noise(say: partial[Check], delta: IntervalJson, floor: float, in_words: str) -> Check:
+    """Return whether a number differs by no more than noise.
+
+    Args:
+        say: What is known of the answer.
+        delta: The difference [points].
+        floor: The noise floor [points].
+        in_words: The same, and where it is from.
+    """
+    say = partial(say, delta=delta, margin=round(floor, 4))
+    if delta.value is not None and abs(delta.value) <= floor + _ROUNDING:
+        return say(outcome="pass", what=f"Within the noise floor, {in_words}.")
     return say(
         outcome="fail",
-        what=f"The same models differ by {100 * delta:+.2f} points, more than the noise floor, "
-        f"{floor:.2f}{where}.",
+        what=f"The same models differ by more than the noise floor, {in_words}.",
         next_step="Look for what changed; if it is the machine, accept the baseline with 5 repeats "
         "(`harness run --fresh`) from which the floor is learnt, or give `--noise`.",
     )

@@ -78,6 +78,14 @@ def noise_floor(metric: Metric, given: float | None, *, same_model: bool, elsewh
     return max(LEAST_NOISE, floor or 0.0) * (WIDENED if elsewhere else 1)
 
 
+def source_of_floor(metric: Metric, given: float | None, *, same_model: bool) -> str:
+    """Say where a noise floor is from."""
+    learnt = metric.noise_same_model if same_model else metric.noise
+    if learnt is not None:
+        return f"learnt from {metric.repeats} repeats"
+    return "as given" if given is not None else "the least there is, as no repeats were accepted"
+
+
 def _is_bitwise(pairs: Sequence[Pair]) -> bool:
     """Say whether extraction must have given the same bits."""
     on_gpu = any(trial.environment.get("type") == "cuda" for pair in pairs for trial in pair)

@@ -110,6 +110,8 @@ class TestNumeric:
         assert (found.code, rank1["tier"], rank1["outcome"]) == (1, "numeric", "fail")
         assert rank1["delta"]["value"] == pytest.approx(1.25)  # one query of 80
         assert rank1["margin"] == 0.03
+        assert "the least there is" in rank1["what"]
+        assert "widened 3 times" in rank1["what"]
         assert "--noise" in rank1["next_step"]
 
     def test_within_a_given_noise_passes(self, gate):
@@ -117,6 +119,7 @@ class TestNumeric:
         found = gate(one(), one({1: 0}), "--noise", "0.5", device=ELSEWHERE)
 
         assert (found.code, by_metric(found)["rank1"]["margin"]) == (0, 1.5)
+        assert "as given" in by_metric(found)["rank1"]["what"]
 
     def test_on_a_gpu_bits_may_differ(self, gate):
         """On a GPU the numbers are held against the noise, not widened on the same machine."""
