@@ -176,7 +176,8 @@ def _json(baseline: Baseline) -> dict[str, Any]:
 
 
 def _print(baseline: Baseline) -> None:
-    moved = f", moved {len(baseline.history)} times" if baseline.history else ""
+    moves = len(baseline.history)
+    moved = f", moved {moves} time{'' if moves == 1 else 's'}" if moves else ""
     stdout.print(
         f"{baseline.name}: {baseline.reason} ({baseline.accepted[:10]}{moved})",
         markup=False,
