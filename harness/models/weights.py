@@ -29,6 +29,7 @@ from harness.models.files import load_state, part_of
 from harness.models.strict import COUNTER, fitted
 from harness.settings import Settings
 from harness.store import ModelVersionView, Store
+from harness.store.model_file import CONTENT_SHA256, read_description
 from harness.types import ModelAddress, is_address
 
 DOWNLOAD_TIMEOUT = 5.0  # [s]; then `auto` goes on without ImageNet weights
@@ -205,7 +206,8 @@ def _from_file(path: Path) -> InitialWeights:
         )
     try:
         state, metadata = _read(path)
-        trained_on = _declared(metadata)
+        is_model = CONTENT_SHA256 in metadata
+        trained_on = read_description(path).trained_on if is_model else _declared(metadata)
     except UNREADABLE as error:
         raise WeightsError(
             f"{path} is not a weight file that can be read safely ({error}).",
@@ -219,7 +221,7 @@ def _from_file(path: Path) -> InitialWeights:
         licence=metadata.get("licence"),
         trained_on=trained_on,
         trained_on_is_all=metadata.get("trained_on_is_all", "true") == "true",
-        by_network="method" in metadata,
+        by_network=is_model,
     ).with_notice()
 
 

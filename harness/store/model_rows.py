@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -116,9 +117,15 @@ def _no_version(session: Session, name: str) -> UsageError:
 def is_needed(session: Session, sha256: str) -> bool:
     """Say whether a version that is not deleted is this file, or its method is built with it."""
     for row in session.scalars(select(ModelVersion).where(ModelVersion.deleted.is_(None))):
-        if sha256 == row.sha256 or sha256 in (row.context or {}).get("models", {}).values():
+        if sha256 == row.sha256 or sha256 in _built_with(row.context):
             return True
     return False
+
+
+def _built_with(context: Any) -> Collection[str]:
+    """Return the SHA-256 of each model that a method was built with, of whatever form it is."""
+    models = context.get("models") if isinstance(context, dict) else None
+    return models.values() if isinstance(models, dict) else ()
 
 
 def move(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -31,6 +33,27 @@ ABOUT = ModelDescription(
     trained_on=("caviar:2", "caviar:10"),
     trained_on_is_all=True,
 )
+
+
+def rewrite(file: Path, *, sealed: bool, **metadata: str | None) -> None:
+    """Change the description in a model file, with the checksum made to match or not.
+
+    The checksum is that of the header without it, as sorted JSON, and then the tensors.
+    """
+    content = file.read_bytes()
+    start = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:start])
+    values = header["__metadata__"] | metadata
+    header["__metadata__"] = {k: v for k, v in values.items() if v is not None}
+    if sealed:
+        del header["__metadata__"]["content_sha256"]
+        plain = json.dumps(header, sort_keys=True).encode()
+        header["__metadata__"]["content_sha256"] = hashlib.sha256(
+            plain + content[start:]
+        ).hexdigest()
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    file.write_bytes(len(text).to_bytes(8, "little") + text + content[start:])
 
 
 @pytest.fixture
@@ -130,18 +153,63 @@ def test_changed_tensors(file):
     content[-1] ^= 1
     file.write_bytes(content)
 
-    with pytest.raises(WeightsError, match="are not those that were exported"):
+    with pytest.raises(WeightsError, match="is not as it was exported"):
         read_description(file)
 
 
-def test_description_that_lacks_something(file, tmp_path):
-    """A description without one of its parts is refused, with the part."""
-    with safe_open(file, "pt") as opened:
-        metadata = {k: v for k, v in opened.metadata().items() if k != "config"}
-    save_file(load_file(file), tmp_path / "w.safetensors", metadata)
+@pytest.mark.parametrize(
+    "change", [{"trained_on": "[]"}, {"licence": "CC0"}, {"source": None}, {"new": "x"}]
+)
+def test_changed_description(file, change):
+    """A description of which a word was changed is refused, as a registered model or as a file."""
+    rewrite(file, sealed=True)
+    assert read_description(file) == ABOUT
+    rewrite(file, sealed=False, **change)
 
-    with pytest.raises(WeightsError, match=r"description in w\.safetensors cannot.*'config'"):
-        read_description(tmp_path / "w.safetensors")
+    with pytest.raises(WeightsError, match="is not as it was exported"):
+        read_description(file)
+    with pytest.raises(WeightsError, match="is not as it was exported"):
+        resolve_weights(str(file), base_width=64, explicit=True)
+
+
+def test_renamed_tensor(file):
+    """A file in which a tensor has another name is refused."""
+    content = file.read_bytes()
+    assert content.count(b"head.bias") == 1
+    file.write_bytes(content.replace(b"head.bias", b"head.bios"))
+
+    with pytest.raises(WeightsError, match="is not as it was exported"):
+        read_description(file)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({"config": None}, {"config": "[1]"}, {"config": "{"}, {"config": "[" * 5000}),
+        *({"context": "[1]"}, {"context": '{"identities": 1, "images": 1}'}),
+        {"context": '{"identities": 1, "images": 1, "cameras": "1"}'},
+        {"context": '{"identities": 1, "images": 1, "cameras": 1, "models": [1]}'},
+        {"context": '{"identities": 1, "images": 1, "cameras": 1, "models": {"a": "b"}}'},
+        *({"split": '"zero"'}, {"split": "-1"}, {"seed": str(2**64)}, {"method_version": "1.5"}),
+        *({"method": ""}, {"dataset": "../..\n|x"}, {"trained_on_is_all": "1"}),
+        *({"trained_on": "5"}, {"trained_on": '["synthped:x"]'}, {"trained_on": "[1]"}),
+    ],
+)
+def test_malformed_description(file, change):
+    """A description in which a part is absent or of another form is refused, with the part."""
+    rewrite(file, sealed=True, **change)
+    (name,) = change
+
+    with pytest.raises(WeightsError, match=rf"description in m\.safetensors.*: {name}"):
+        read_description(file)
+
+
+def test_nobody_knows_what(networks, tmp_path):
+    """A description may say that nobody knows what a model has seen."""
+    about = replace(ABOUT, context=None, trained_on=None)
+    save_model(networks, tmp_path / "m.safetensors", about)
+
+    assert read_description(tmp_path / "m.safetensors") == about
 
 
 @pytest.mark.parametrize("is_all", [True, False])

@@ -163,3 +163,13 @@ def test_weights_at_hand(real_weights):
     assert len(weights.trained_on) == 651
     assert weights.sha256 is not None
     assert weights.sha256.startswith("f1924af9")
+
+
+def test_file_of_another_tool_that_names_a_method(network, tmp_path):
+    """A file is a registered model by its description alone, not by a word in its metadata."""
+    file = tmp_path / "other.safetensors"
+    save_file(network.state_dict(), file, {"method": "pre-training"})
+    weights = resolve(str(file), base_width=4)
+
+    assert not weights.by_network
+    load_backbone(network, weights)

@@ -261,6 +261,15 @@ class TestDelete:
         assert store.models.delete(at(1, "teacher")) is False
         assert store.models.delete(at(1, "student")) is True
 
+    @pytest.mark.parametrize("context", [[1], {"models": [1]}, {"models": None}, {}])
+    def test_beside_a_malformed_version(self, store, fit, file, tmp_path, context):
+        """A version whose context is of no known form keeps nobody from deleting another."""
+        (tmp_path / "other").write_bytes(b"other")
+        store.models.add(draft("odd", fit(), context=context), tmp_path / "other")
+        store.models.add(draft("sound", fit()), file)
+
+        assert store.models.delete(at(1, "sound")) is True
+
 
 class TestImport:
     def test_into_another_store(self, store, other, fit, file):
