@@ -107,14 +107,16 @@ def _add_own(
 ) -> None:
     from rich.progress import Progress
 
+    from harness.data.own.before import read_before
     from harness.data.own.registration import examine, gather, register
     from harness.data.own.shelf import check_name
 
     check_name(request.key, _taken(registry), settings, replace=replace)
-    gathered = gather(request)
+    before = read_before(request.key, settings)
+    gathered = gather(request, before)
     with Progress(console=stderr, transient=True) as progress:
         task = progress.add_task("Opening the images", total=len(gathered.records))
-        examined = examine(request, gathered, lambda n: progress.advance(task, n))
+        examined = examine(request, gathered, lambda n: progress.advance(task, n), before)
     findings = [finding.as_json() for finding in examined.findings]
     sound = not any(finding["level"] == "error" for finding in findings)
     registered = register(examined, settings) if sound else None

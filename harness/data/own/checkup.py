@@ -125,7 +125,7 @@ def _new_images(own: Own, root: Path, records: Records) -> list[Finding]:
             "new-images",
             "warning",
             f"{counted(len(new), 'image')} of the folder {be(new)} not in the data set.",
-            "To take them in, add the data set again with `--replace`; its numbers start anew.",
+            "To take them in, add the data set again with `--replace`; scores start anew.",
             tuple(new[:SHOWN]),
         )
     ]

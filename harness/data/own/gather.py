@@ -1,13 +1,14 @@
 """Lists the images of a CSV, or of a folder by a pattern, with who and by which camera.
 
 Identities and cameras may be numbers or names. Numbers stay as they are; where one is a name, all
-are numbered from 1 in the order of their names.
+are numbered from 1 in the order of their names. A data set that is added again keeps the number of
+each name, and gives none anew: the weights that it trained know identities by number.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -20,6 +21,26 @@ SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".t
 """What the name of an image ends in."""
 
 ONE_CAMERA = "1"  # of all images, where the user says that there is one only
+
+
+LOWEST_PID, LOWEST_CAMID = -1, 1  # 0 is a distractor and -1 junk
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """The numbers that names have already, where a data set is added again.
+
+    Attributes:
+        people: The number of each identity that has, or had, a name; empty where all are numbers;
+            None where the data set is new.
+        cameras: The same of cameras.
+    """
+
+    people: Mapping[str, int] | None = None
+    cameras: Mapping[str, int] | None = None
+
+
+NEW = Numbers()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +75,9 @@ class _Image:
     r: int | None
 
 
-def gather_csv(file: Path, root: Path | None, *, single_camera: bool) -> Gathered:
+def gather_csv(
+    file: Path, root: Path | None, *, single_camera: bool, known: Numbers = NEW
+) -> Gathered:
     """Return the images that a CSV lists.
 
     Args:
@@ -62,19 +85,23 @@ def gather_csv(file: Path, root: Path | None, *, single_camera: bool) -> Gathere
             r; others are passed over.
         root: The folder that the paths are relative to; None is the folder of the file.
         single_camera: Whether all images are by one camera, so that camid may be missing.
+        known: The numbers that names have already.
 
     Raises:
-        DataError: If the folder or the file is not there, or the file cannot be read as that.
+        DataError: If the folder or the file is not there, the file cannot be read as that, or names
+            came to a data set of numbers.
     """
     folder = _folder(root or file.expanduser().parent)
     columns = ("path", "pid") if single_camera else ("path", "pid", "camid")
     lines = read_lines(file.expanduser(), columns)
     if not lines:
         raise DataError(f"{file} lists no image.", "Write a line for each image.")
-    return _gathered(folder, [_listed_image(line, single_camera) for line in lines])
+    return _gathered(folder, [_listed_image(line, single_camera) for line in lines], known)
 
 
-def gather_folder(folder: Path, pattern: str, *, single_camera: bool) -> Gathered:
+def gather_folder(
+    folder: Path, pattern: str, *, single_camera: bool, known: Numbers = NEW
+) -> Gathered:
     """Return the images of a folder whose whole path below it matches a pattern.
 
     Args:
@@ -82,10 +109,12 @@ def gather_folder(folder: Path, pattern: str, *, single_camera: bool) -> Gathere
         pattern: A regular expression with the groups pid and camid, and, where the layout divides
             the data set, subset.
         single_camera: Whether all images are by one camera, so that camid may be missing.
+        known: The numbers that names have already.
 
     Raises:
         UsageError: If the pattern is no regular expression, or lacks a group.
-        DataError: If the folder is not there, no image matches, or a subset has another name.
+        DataError: If the folder is not there, no image matches, a subset has another name, or names
+            came to a data set of numbers.
     """
     expression = _compiled(pattern, single_camera=single_camera)
     root = _folder(folder)
@@ -95,7 +124,7 @@ def gather_folder(folder: Path, pattern: str, *, single_camera: bool) -> Gathere
     if not images:
         raise _no_match(root, expression, paths)
     passed_over = tuple(path for path, match in matches.items() if match is None)
-    return _gathered(root, images, passed_over, pattern)
+    return _gathered(root, images, known, passed_over, pattern)
 
 
 def list_images(root: Path) -> list[str]:
@@ -105,35 +134,54 @@ def list_images(root: Path) -> list[str]:
     return sorted(path.as_posix() for path in shown if (root / path).is_file())
 
 
-def number_labels(labels: Iterable[str], allowed: Callable[[int], bool]) -> dict[str, int]:
-    """Return a number for each label: its own where all are numbers that are allowed.
+def number_labels(
+    labels: Iterable[str], lowest: int, known: Mapping[str, int] | None = None
+) -> dict[str, int]:
+    """Return a number for each label: its own where all are numbers that may stay.
 
     Args:
         labels: As they were given.
-        allowed: Whether a number may stay as it is.
+        lowest: The lowest number that may stay as it is.
+        known: The numbers that names have already: these stay, and other names get those above.
+            Empty where all were numbers so far; None where there is nothing to keep.
+
+    Raises:
+        DataError: If all were numbers so far, and one is none now.
     """
     distinct = set(labels)
-    if all(WHOLE.fullmatch(label) and allowed(int(label)) for label in distinct):
+    if known:
+        new = enumerate(sorted(distinct - set(known)), start=max(known.values()) + 1)
+        numbers = dict(known) | {label: number for number, label in new}
+        return {label: numbers[label] for label in distinct}
+    whole = all(WHOLE.fullmatch(label) for label in distinct)
+    if whole and all(int(label) >= lowest for label in distinct):
         return {label: int(label) for label in distinct}
-    numbers = all(WHOLE.fullmatch(label) for label in distinct)
-    ordered = sorted(distinct, key=int) if numbers else sorted(distinct)
+    if known is not None:
+        name = min(distinct, key=lambda label: (WHOLE.fullmatch(label) is not None, label))
+        raise DataError(
+            f"So far all were numbers, and {name!r} is no number from {lowest}: all would be "
+            "numbered anew.",
+            "Write a number that nobody has, or add the data set under another name.",
+        )
+    ordered = sorted(distinct, key=int) if whole else sorted(distinct)
     return {label: number for number, label in enumerate(ordered, start=1)}
 
 
 def _gathered(
     root: Path,
     images: Sequence[_Image],
+    known: Numbers,
     passed_over: tuple[str, ...] = (),
     pattern: str | None = None,
 ) -> Gathered:
     for image in images:
-        if WHOLE.fullmatch(image.pid) and int(image.pid) < -1:
+        if WHOLE.fullmatch(image.pid) and int(image.pid) < LOWEST_PID:
             raise DataError(
                 f"{image.path} has the identity {image.pid}.",
                 "Number people from 1; 0 is a distractor and -1 junk.",
             )
-    people = number_labels((image.pid for image in images), lambda pid: pid >= -1)
-    cameras = number_labels((image.camid for image in images), lambda camid: camid >= 1)
+    people = number_labels((image.pid for image in images), LOWEST_PID, known.people)
+    cameras = number_labels((image.camid for image in images), LOWEST_CAMID, known.cameras)
     records = [
         Record(i.path, i.path, people[i.pid], cameras[i.camid], i.r, subset=i.subset)
         for i in images
@@ -141,16 +189,18 @@ def _gathered(
     return Gathered(
         root=root,
         records=tuple(sorted(records, key=lambda record: record.id)),
-        people=_renamed(people),
-        cameras=_renamed(cameras),
+        people=_renamed(people, known.people),
+        cameras=_renamed(cameras, known.cameras),
         passed_over=passed_over,
         pattern=pattern,
     )
 
 
-def _renamed(numbers: Mapping[str, int]) -> dict[str, int]:
+def _renamed(numbers: Mapping[str, int], known: Mapping[str, int] | None) -> dict[str, int]:
     """Return the numbers of labels that are called otherwise."""
-    kept = all(WHOLE.fullmatch(label) and int(label) == n for label, n in numbers.items())
+    kept = not known and all(
+        WHOLE.fullmatch(label) and int(label) == n for label, n in numbers.items()
+    )
     return {} if kept else dict(sorted(numbers.items(), key=lambda item: item[1]))
 
 

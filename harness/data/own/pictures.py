@@ -114,7 +114,8 @@ def numbered(gathered: Gathered) -> Finding | None:
     """Find names, which are numbered here."""
     parts = []
     if gathered.people:
-        parts.append(f"{count(len(gathered.people), 'identity')} from 1 to {len(gathered.people)}")
+        first, last = min(gathered.people.values()), max(gathered.people.values())
+        parts.append(f"{count(len(gathered.people), 'identity')} from {first} to {last}")
     if gathered.cameras:
         names = ", ".join(f"{name} is {n}" for name, n in list(gathered.cameras.items())[:SHOWN])
         more = ", ..." if len(gathered.cameras) > SHOWN else ""
@@ -124,8 +125,8 @@ def numbered(gathered: Gathered) -> Finding | None:
     return Finding(
         "numbered",
         "note",
-        f"Names are numbered in their order: {' and '.join(parts)}.",
-        "Give numbers from 1 if they should be kept.",
+        f"Names are numbered: {' and '.join(parts)}.",
+        "dataset.yaml keeps who has which number, also where the data set is added again.",
         tuple(f"{name} is {n}" for name, n in list(gathered.people.items())[:SHOWN]),
     )
 

@@ -12,9 +12,10 @@ from pathlib import Path
 
 from harness.data import catalogue
 from harness.data.listing import Listed, write_listing
+from harness.data.own.before import Before, find_renumbered
 from harness.data.own.doctor import diagnose
 from harness.data.own.finding import Finding
-from harness.data.own.gather import Gathered, gather_csv, gather_folder
+from harness.data.own.gather import NEW, Gathered, gather_csv, gather_folder
 from harness.data.own.pictures import median_heights
 from harness.data.own.proposal import Proposal, propose
 from harness.data.own.shelf import CARD, LISTING, PROTOCOL, OwnCard, save, write_card
@@ -59,12 +60,14 @@ class Examined:
         gathered: Its images.
         survey: What their files are.
         findings: What is odd, errors first.
+        before: What it was, where it is added again.
     """
 
     request: OwnRequest
     gathered: Gathered
     survey: Survey
     findings: tuple[Finding, ...]
+    before: Before | None = None
 
     @property
     def counts(self) -> Counts:
@@ -85,26 +88,34 @@ class Registered:
     proposal: Proposal
 
 
-def gather(request: OwnRequest) -> Gathered:
+def gather(request: OwnRequest, before: Before | None = None) -> Gathered:
     """Return the images that a request names.
+
+    Args:
+        request: What was asked.
+        before: What the data set was, where it is added again: its names keep their numbers.
 
     Raises:
         UsageError: If it names not one of a CSV and a folder, or its options do not fit.
         DataError: If there is nothing to be had from it.
     """
     _check_options(request)
+    known, single_camera = before.numbers if before else NEW, request.single_camera
     if request.csv is not None:
-        return gather_csv(request.csv, request.root, single_camera=request.single_camera)
+        return gather_csv(request.csv, request.root, single_camera=single_camera, known=known)
     if request.folder is None or request.pattern is None:
         raise UsageError(
             "A folder of your own needs a pattern that tells who is seen, and by which camera.",
             r"Add `--pattern '(?P<pid>\d+)_c(?P<camid>\d+).*\.jpg'`, changed to your file names.",
         )
-    return gather_folder(request.folder, request.pattern, single_camera=request.single_camera)
+    return gather_folder(request.folder, request.pattern, single_camera=single_camera, known=known)
 
 
 def examine(
-    request: OwnRequest, gathered: Gathered, advance: Callable[[int], None] = lambda _n: None
+    request: OwnRequest,
+    gathered: Gathered,
+    advance: Callable[[int], None] = lambda _n: None,
+    before: Before | None = None,
 ) -> Examined:
     """Open all images and say what is odd.
 
@@ -112,6 +123,7 @@ def examine(
         request: What was asked.
         gathered: Of `gather`.
         advance: Called with 1 after each image.
+        before: What the data set was, where it is added again.
 
     Raises:
         UsageError: If splits are asked for, and the layout has them; or one camera is said, and
@@ -131,7 +143,10 @@ def examine(
         )
     found = survey(gathered.root, (record.path for record in gathered.records), advance)
     findings = diagnose(gathered, found, single_camera=request.single_camera)
-    return Examined(request, gathered, found, tuple(findings))
+    renumbered = find_renumbered(before, gathered, found) if before else None
+    if renumbered:
+        findings.insert(0, renumbered)
+    return Examined(request, gathered, found, tuple(findings), before)
 
 
 def register(examined: Examined, settings: Settings) -> Registered:
@@ -178,6 +193,8 @@ def _check_options(request: OwnRequest) -> None:
 
 
 def _card(examined: Examined, expected: Counts) -> OwnCard:
+    """Return the card; it keeps the names that are gone, so that none has their number."""
+    known = examined.before.numbers if examined.before else NEW
     how = "a pattern in their paths" if examined.gathered.pattern else "a CSV"
     return OwnCard(
         title=examined.request.key,
@@ -188,5 +205,6 @@ def _card(examined: Examined, expected: Counts) -> OwnCard:
         how_to_get="Ask whoever added it.",
         expected=expected,
         pattern=examined.gathered.pattern,
-        camera_names=dict(examined.gathered.cameras),
+        camera_names={**(known.cameras or {}), **examined.gathered.cameras},
+        identity_names={**(known.people or {}), **examined.gathered.people},
     )

@@ -51,6 +51,7 @@ class OwnCard(Spec):
         expected: The counts of a complete copy.
         pattern: The pattern that found the images; None where a CSV listed them.
         camera_names: The number of each camera that had a name.
+        identity_names: The number of each identity that has, or had, a name.
     """
 
     title: str
@@ -62,6 +63,7 @@ class OwnCard(Spec):
     expected: Counts
     pattern: str | None = None
     camera_names: Mapping[str, int] = {}
+    identity_names: Mapping[str, int] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,7 @@ def load_own(key: str, settings: Settings) -> Own:
         UsageError: If a file is missing or is not what it must be.
     """
     folder = shelf(settings) / key
-    card = parse(_text(folder / CARD), str(folder / CARD), OwnCard)
+    card = read_card(key, settings)
     files = [folder / PROTOCOL, *sorted(folder.glob("protocol-*.yaml"))]
     texts = tuple(_text(file) for file in files)
     known: dict[str, ProtocolSpec] = {}
@@ -111,7 +113,7 @@ def load_own(key: str, settings: Settings) -> Own:
             )
         known[protocol.key] = protocol
     protocols = tuple(known.values())
-    shown = card.model_dump(exclude={"pattern", "camera_names"})
+    shown = card.model_dump(exclude={"pattern", "camera_names", "identity_names"})
     spec = DatasetSpec(
         card=DatasetCard(key=key, status="available", folders=(key,), **shown),
         read=READER,
@@ -119,6 +121,16 @@ def load_own(key: str, settings: Settings) -> Own:
         listing=folder / LISTING,
     )
     return Own(spec, card, protocols, texts)
+
+
+def read_card(key: str, settings: Settings) -> OwnCard:
+    """Return the card of a data set of the user's own.
+
+    Raises:
+        UsageError: If the file is missing or is not what it must be.
+    """
+    file = shelf(settings) / key / CARD
+    return parse(_text(file), str(file), OwnCard)
 
 
 def check_name(key: str, taken: Mapping[str, str], settings: Settings, *, replace: bool) -> None:

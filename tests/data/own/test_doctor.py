@@ -181,8 +181,7 @@ def test_nobody_and_names_and_files_passed_over_are_told():
     words = {f.key: f.what for f in diagnose(named, surveyed(*SOUND), single_camera=False)}
     assert words == {
         "not-matched": "The pattern passes over 1 image and takes 20.",
-        "numbered": "Names are numbered in their order: 2 identities from 1 to 2 and 1 camera "
-        "(door is 1).",
+        "numbered": "Names are numbered: 2 identities from 1 to 2 and 1 camera (door is 1).",
     }
 
 

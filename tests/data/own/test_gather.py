@@ -52,7 +52,28 @@ def test_folders_can_tell_the_subset_and_the_camera(tmp_path):
 )
 def test_labels_become_numbers(labels, lowest, expected):
     """Numbers stay where all may; otherwise all are numbered from 1 in their order."""
-    assert number_labels(labels, lambda number: number >= lowest) == expected
+    assert number_labels(labels, lowest) == expected
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        (["bob", "anna", "carl"], {"anna": 4, "bob": 1, "carl": 2}),
+        (["carl", "9", "10"], {"carl": 2, "10": 4, "9": 5}),
+    ],
+)
+def test_names_keep_their_numbers(labels, expected):
+    """A name that came later is numbered above all, and the number of one that left is not free."""
+    assert number_labels(labels, -1, {"bob": 1, "carl": 2, "dora": 3}) == expected
+
+
+def test_numbers_stay_numbers():
+    """Where all were numbers they are so again; a name among them would number all anew."""
+    assert number_labels(["3", "7"], -1, {}) == {"3": 3, "7": 7}
+    with pytest.raises(DataError, match="So far all were numbers, and 'anna' is no number from -1"):
+        number_labels(["3", "anna"], -1, {})
+    with pytest.raises(DataError, match="'0' is no number from 1"):
+        number_labels(["0", "3"], 1, {})
 
 
 @pytest.mark.parametrize(
