@@ -11,7 +11,7 @@ from reid_pcb.method import concatenate, identity_loss, pool_stripes, stripes_lo
 
 
 class TestPoolStripes:
-    """g_i, Sec. 3.1."""
+    """g_i, average pooling of a stripe."""
 
     def test_by_hand(self) -> None:
         """Of rows 1 1, 3 3, 0 2, 4 6, two stripes have the means 2 and 3."""
@@ -59,7 +59,7 @@ class TestIdentityLoss:
 
 
 class TestStripesLoss:
-    """L, Sec. 3.1."""
+    """L, the sum over the classifiers."""
 
     def test_by_hand(self) -> None:
         """Two stripes of one image, logits (0, ln 3) and (0, 0), cost ln 4 + ln 2."""
@@ -90,7 +90,7 @@ class TestStripesLoss:
 
 
 class TestConcatenate:
-    """G, Sec. 3.1."""
+    """G, the descriptor."""
 
     def test_by_hand(self) -> None:
         """Pieces (3, 4) and (0, 2) make (0.6, 0.8, 0, 1)."""
@@ -115,7 +115,7 @@ class TestConcatenate:
 
 
 def test_the_defaults_are_those_of_the_paper() -> None:
-    """The settings are those of Secs. 3.2 and 5.1, and momentum and decay those of their code."""
+    """The settings are the paper's; dropout, momentum and weight decay are those of their code."""
     config = PcbConfig(**PAPER.values)
 
     assert (config.height, config.width) == (384, 128)

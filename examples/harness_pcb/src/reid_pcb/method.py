@@ -3,7 +3,7 @@
 Paper: Y. Sun, L. Zheng, Y. Yang, Q. Tian, S. Wang, "Beyond Part Models: Person Retrieval with
 Refined Part Pooling (and a Strong Convolutional Baseline)", ECCV 2018. arXiv:1711.09349v3.
 
-Where the paper is in this file (PCB has no numbered equation; its steps are in Sec. 3.1):
+Where the paper is in this file (its steps; PCB has no numbered equation):
 
     T, 24 x 8          the last down-sampling removed      PcbMethod.__init__
     g_i                average pooling of a stripe of T    pool_stripes
