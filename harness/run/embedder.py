@@ -56,7 +56,7 @@ def open_registered(
 ) -> Embedder:
     """Return a registered model; raises as `open_model`."""
     with Store.open(settings.db, home=settings.home) as store:
-        version, method = open_model(address, registry, store, settings, device.torch)
+        version, method = open_model(address, registry, store, device.torch)
     chosen = feature or method.feature
     return Embedder(
         method=method,

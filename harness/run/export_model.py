@@ -78,9 +78,7 @@ def export_model(request: ExportRequest, progress: RunProgress) -> ExportReport:
             version = find_version(request.address, store)
             copy_model(store, version, request.file)
             return ExportReport(file=request.file, format=chosen, version=version)
-        version, method = open_model(
-            request.address, registry, store, settings, torch.device("cpu")
-        )
+        version, method = open_model(request.address, registry, store, torch.device("cpu"))
         export = _Export(request, chosen, version, method, progress)
         return export.run(_find_images(version, store, registry, settings, progress))
 

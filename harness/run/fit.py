@@ -106,7 +106,7 @@ class Fitter:
         known = self.store.models.find_of_fit(fit.id)
         if fit.model_sha256 is None or (known is not None and known.context is not None):
             return
-        file = self.store.models.find_file(fit.model_sha256)
+        file = self.store.models.find_sound_file(fit.model_sha256)
         if file is None:
             return
         values = asdict(describe_model(self.plan, trial)) | {"dataset": fit.dataset}
@@ -118,6 +118,7 @@ class Fitter:
 
         Raises:
             WeightsError: If the model's file is gone.
+            IntegrityError: If it was changed.
         """
         method = self.build(trial)
         if fit.model_sha256 is not None:
@@ -173,7 +174,7 @@ class Fitter:
         )
 
     def _model_file(self, digest: str) -> Path:
-        path = self.store.find_artifact(digest)
+        path = self.store.models.find_sound_file(digest)
         if path is None:
             raise WeightsError(
                 f"The model {digest[:12]} of this fit is not on this machine.",

@@ -10,11 +10,9 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from harness.data.manifest import file_hash
-from harness.errors import IntegrityError, UsageError, WeightsError
+from harness.errors import UsageError, WeightsError
 from harness.loader import Registry, resolve
 from harness.models import load_model, load_state, refuse_unknown
-from harness.settings import Settings
 from harness.store import ModelVersionView, Store
 from harness.store.model_file import describe_file, has_description
 from harness.types import FitContext, Method, MethodConfig, MethodSpec, ModelAddress
@@ -35,7 +33,7 @@ def find_version(address: str, store: Store) -> ModelVersionView:
 
 
 def open_model(
-    address: str, registry: Registry, store: Store, settings: Settings, device: torch.device
+    address: str, registry: Registry, store: Store, device: torch.device
 ) -> tuple[ModelVersionView, Method]:
     """Return a version and its method, built anew with the trained networks, in eval mode.
 
@@ -43,26 +41,19 @@ def open_model(
         address: Of the version.
         registry: Knows its method.
         store: With the registry of models.
-        settings: Names HARNESS_HOME, where its file should lie.
         device: Where its networks go.
 
     Raises:
         UsageError: If there is no such version.
         WeightsError: If its file is absent or does not fit, if another version of its method is
             installed, or if nobody knows what the method was built with.
-        IntegrityError: If its file was changed.
+        IntegrityError: If its file, or that of a model that it was built with, was changed.
     """
     version = find_version(address, store)
     spec = registry.method(version.method)
     _refuse_other_version(version, spec)
     refuse_unknown(version)
     file = store.models.find_file_or_raise(version)
-    if file_hash(file) != version.sha256:
-        raise IntegrityError(
-            f"The file of {version.address} in {settings.home} was changed: it is not "
-            f"{version.sha256[:12]} any more.",
-            f"Remove {file}, and import the model again with `harness models import FILE`.",
-        )
     factory = resolve(spec.method, needed_by=f"method {spec.key!r}")
     method: Method = factory(_config_of(version, spec), _context_of(version, store))
     load_model(method.networks, file)
@@ -78,6 +69,7 @@ def copy_model(store: Store, version: ModelVersionView, target: Path) -> None:
 
     Raises:
         WeightsError: If the file is not on this machine, or nobody knows what it was trained on.
+        IntegrityError: If it was changed.
         UsageError: If the place cannot be written.
     """
     file = store.models.find_file_or_raise(version)
@@ -133,10 +125,11 @@ def load_tensors(models: Mapping[str, str], store: Store) -> Mapping[str, Mappin
 
     Raises:
         WeightsError: If a file is not on this machine.
+        IntegrityError: If a file was changed.
     """
     tensors = {}
     for field, sha256 in models.items():
-        file = store.models.find_file(sha256)
+        file = store.models.find_sound_file(sha256)
         if file is None:
             raise WeightsError(
                 f"The model {sha256[:12]} that the setting {field!r} names is not on this machine.",

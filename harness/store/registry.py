@@ -17,7 +17,7 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from harness.errors import UnknownName, UsageError, WeightsError
+from harness.errors import IntegrityError, UnknownName, UsageError, WeightsError
 from harness.store import artifacts, model_rows, models
 from harness.store.database import Database
 from harness.store.drafts import ProtocolInfo, now
@@ -146,17 +146,36 @@ class ModelRegistry:
             return views(session, [find_or_raise(session, address)])[0]
 
     def find_file(self, sha256: str) -> Path | None:
-        """Return where the file of a model lies, or None where it is not on this machine."""
+        """Return where the file of a model lies, or None where it is not on this machine.
+
+        To read it, ask for `find_sound_file`.
+        """
         place = artifacts.place_of(self._folder, sha256, FILE)
         return place if place.is_file() else None
 
+    def find_sound_file(self, sha256: str) -> Path | None:
+        """Return where the file of a model lies, compared with its SHA-256, or None.
+
+        Raises:
+            IntegrityError: If it was changed.
+        """
+        file = self.find_file(sha256)
+        if file is not None and artifacts.hash_file(file) != sha256:
+            raise IntegrityError(
+                f"The model file {file} was changed: it is not {sha256[:12]} any more.",
+                "Remove it, and import the model again with `harness models import FILE`, or "
+                "train it again with `--fresh`.",
+            )
+        return file
+
     def find_file_or_raise(self, version: ModelVersionView) -> Path:
-        """Return where the file of a version lies.
+        """Return where the file of a version lies, compared with its SHA-256.
 
         Raises:
             WeightsError: If it is not on this machine.
+            IntegrityError: If it was changed.
         """
-        file = self.find_file(version.sha256)
+        file = self.find_sound_file(version.sha256)
         if file is None:
             raise WeightsError(
                 f"The file of {version.address} is not on this machine "

@@ -40,6 +40,13 @@ def forget(home: Path) -> None:
         )
 
 
+def damage(store: Store, address: str) -> None:
+    """Change one bit of the file of a version, on the disk."""
+    file = store.models.find_file_or_raise(find_version(address, store))
+    content = file.read_bytes()
+    file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+
+
 def fits_of(harness, report) -> list[dict[str, Any]]:
     """Return the fits of a run as a bundle has them."""
     lines = map(json.loads, harness("runs", "export", report["run_id"]).out.splitlines())
@@ -48,9 +55,7 @@ def fits_of(harness, report) -> list[dict[str, Any]]:
 
 class TestOpen:
     def open(self, store, address, registry=None):
-        settings = Settings.from_environment()
-        device = torch.device("cpu")
-        return open_model(address, registry or load_plugins(), store, settings, device)
+        return open_model(address, registry or load_plugins(), store, torch.device("cpu"))
 
     def test_the_method_as_it_was_scored(self, store, trained):
         """A version is built again without its data, to the same tensors, in eval mode."""
@@ -80,9 +85,7 @@ class TestOpen:
 
     def test_changed_file(self, store, trained):
         """A file that was changed on the disk is not opened."""
-        file = store.models.find_file_or_raise(find_version(trained, store))
-        content = file.read_bytes()
-        file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+        damage(store, trained)
 
         with pytest.raises(IntegrityError, match="was changed"):
             self.open(store, trained)
@@ -136,11 +139,20 @@ class TestCopy:
         """A file that nobody can describe is not exported."""
         version = find_version(trained, store)
         save_file(load_state(store.models.find_file_or_raise(version)), tmp_path / "old")
-        store.models.find_file_or_raise(version).write_bytes((tmp_path / "old").read_bytes())
+        values = {name: getattr(version, name) for name in VersionDraft.__dataclass_fields__}
+        store.models.add(VersionDraft(**{**values, "name": "old"}), tmp_path / "old")
         forget(home)
 
         with pytest.raises(WeightsError, match="older than the registry"):
+            copy_model(store, find_version("models:/old/1", store), tmp_path / "m.safetensors")
+
+    def test_of_a_changed_file(self, store, trained, tmp_path):
+        """A file that was changed on the disk is not exported."""
+        damage(store, trained)
+
+        with pytest.raises(IntegrityError, match="was changed"):
             copy_model(store, find_version(trained, store), tmp_path / "m.safetensors")
+        assert list(tmp_path.glob("m.*")) == []
 
     def test_unwritable(self, store, trained, tmp_path):
         """A place that cannot be written is told."""
@@ -163,6 +175,14 @@ class TestInitialWeights:
         assert len(second["trained_on"]) == 32
         again = harness(*RUN, "--weights", trained).json
         assert again["trials"][0]["reused"]
+
+    def test_of_a_changed_file(self, harness, trained, store):
+        """A file that was changed on the disk starts no fit."""
+        damage(store, trained)
+        outcome = harness(*RUN, "--weights", trained)
+
+        assert outcome.code == 4
+        assert "was changed" in outcome.err
 
     def test_as_a_file(self, harness, trained, store):
         """The file of a version starts the same fit as its address."""
@@ -228,6 +248,18 @@ def test_fresh_repeat_is_a_version_of_the_same_file(harness, trained):
 
     assert second["sha256"] == first["sha256"]
     assert second["fit_id"] != first["fit_id"]
+
+
+def test_fit_of_a_changed_file(harness, trained, store, home):
+    """A fit whose model was changed on the disk is not scored again from it."""
+    damage(store, trained)
+    with sqlite3.connect(home / "harness.sqlite") as database:
+        database.execute("pragma foreign_keys = off")
+        database.execute("update score set protocol_id = protocol_id || 'x'")
+    outcome = harness(*RUN, "--weights", "none")
+
+    assert outcome.code == 4, outcome.err
+    assert "was changed" in outcome.err
 
 
 def test_registered_late(harness, trained, home):
@@ -325,13 +357,8 @@ class TestStage:
         """A stage starts from the tensors of the model; the row names its version."""
         harness("models", "alias", trained, "best", "--reason", "the only one")
         report = self.taught(harness, "models:/baseline-hr-synthped@best").json
-        version, _method = open_model(
-            "models:/student-synthped/1",
-            load_plugins(),
-            store,
-            Settings.from_environment(),
-            torch.device("cpu"),
-        )
+        address = "models:/student-synthped/1"
+        version, _method = open_model(address, load_plugins(), store, torch.device("cpu"))
         teacher = find_version(trained, store)
 
         assert f"teacher={trained}" in report["narrowed"]
@@ -376,6 +403,12 @@ class TestStage:
 
         assert outcome.code == 7
         assert "that the setting 'teacher' names is not on this machine" in outcome.err
+
+    def test_changed(self, harness, trained, store):
+        """A teacher whose file was changed on the disk stops the fit."""
+        damage(store, trained)
+
+        assert self.taught(harness, trained).code == 4
 
     def test_no_address(self, harness, trained):
         """A setting that is no address is refused with the reason."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from harness.errors import StoreError, UnknownName, UsageError, WeightsError
+from harness.errors import IntegrityError, StoreError, UnknownName, UsageError, WeightsError
 from harness.store import FitOutcome, ModelDescription, VersionDraft
 from harness.store.model_file import describe_file
 from harness.types import ModelAddress
@@ -132,6 +132,19 @@ class TestVersions:
 
         with pytest.raises(WeightsError, match=r"models:/m/1 is not on this machine.*artifacts"):
             store.models.find_file_or_raise(two[0])
+
+    def test_damaged_file(self, store, two):
+        """A file of which one bit was changed is not given out, whoever asks."""
+        place = store.models.find_file_or_raise(two[0])
+        content = place.read_bytes()
+        place.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+
+        with pytest.raises(IntegrityError, match=r"was changed.*Remove it"):
+            store.models.find_file_or_raise(two[0])
+        with pytest.raises(IntegrityError, match=two[0].sha256[:12]):
+            store.models.find_sound_file(two[0].sha256)
+        place.unlink()
+        assert store.models.find_sound_file(two[0].sha256) is None
 
     def test_file_that_cannot_be_kept(self, store, fit, tmp_path):
         """A version whose file cannot be read is not made."""
