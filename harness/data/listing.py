@@ -114,21 +114,23 @@ def read_lines(file: Path, needed: Sequence[str]) -> tuple[Line, ...]:
         DataError: If there is no such file, it is no CSV in UTF-8, lacks a column, or a path is
             empty, leads out of the folder or is there twice.
     """
-    lines = tuple(_lines(file, needed))
+    lines = []
     first: dict[str, int] = {}
-    for line in lines:
-        path = line.get("path")
+    for line in _lines(file, needed):
+        given = line.get("path")
+        path = PurePosixPath(given).as_posix()  # ./a.png is a.png
         inside = not PurePosixPath(path).is_absolute() and ".." not in PurePosixPath(path).parts
-        if not path or not inside:
+        if not given or not inside:
             raise line.refusal(
-                f"path is {path!r}", "Write it relative to the folder of the images (`--root`)."
+                f"path is {given!r}", "Write it relative to the folder of the images (`--root`)."
             )
         if path in first:
             raise line.refusal(
                 f"{path} is on line {first[path]} already", "Keep one of the two lines."
             )
         first[path] = line.number
-    return lines
+        lines.append(replace(line, cells={**line.cells, "path": path}))
+    return tuple(lines)
 
 
 def write_listing(listed: Sequence[Listed]) -> str:

@@ -106,6 +106,15 @@ def test_names_that_are_taken(harness, mall):
     assert harness("data", "add", "mall", *words, "--replace").code == 0
 
 
+@pytest.mark.parametrize("name", ["2024", "null", "true", "0x1f", "1e5"])
+def test_a_name_that_yaml_takes_for_something_else(harness, images, name):
+    """A name of digits, or a word of YAML, is a name: what is added is there."""
+    added = harness("data", "add", name, "--folder", str(images), "--pattern", PATTERN)
+
+    assert added.code == 0, added.err
+    assert harness("data", "check", name).code == 0
+
+
 def test_splits_of_a_layout_are_not_asked_for(harness, tmp_path):
     """Where the folders divide the data set, --splits contradicts them."""
     layout = draw(tmp_path, [f"train/{n}" for n in names([1])] + [f"test/{n}" for n in names([2])])

@@ -12,7 +12,7 @@ from harness.data.listing import Listed, read_listed
 from harness.data.own.finding import SHOWN, Finding, have
 from harness.data.own.finding import count as counted
 from harness.data.own.gather import Gathered, Numbers
-from harness.data.own.shelf import LISTING, OwnCard, list_own, read_card, shelf
+from harness.data.own.shelf import CARD, LISTING, OwnCard, list_own, read_card, shelf
 from harness.data.own.survey import Survey
 from harness.errors import DataError
 from harness.settings import Settings
@@ -24,10 +24,12 @@ class Before:
 
     Attributes:
         card: Its file `dataset.yaml`.
+        remarks: The comments in that file, where they have a line of their own.
         listed: Its images.
     """
 
     card: OwnCard
+    remarks: str
     listed: tuple[Listed, ...]
 
     @property
@@ -45,9 +47,11 @@ def read_before(key: str, settings: Settings) -> Before | None:
     """
     if key not in list_own(settings):
         return None
-    card = read_card(key, settings)
+    card, folder = read_card(key, settings), shelf(settings) / key
+    lines = (folder / CARD).read_text(encoding="utf-8").splitlines(keepends=True)
+    remarks = "".join(line for line in lines if line.startswith("#"))
     try:
-        return Before(card, read_listed(shelf(settings) / key / LISTING))
+        return Before(card, remarks, read_listed(folder / LISTING))
     except DataError as error:
         raise DataError(
             error.what,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from harness.data.listing import RATES, SUBSETS, WHOLE, Line, read_lines
 from harness.errors import DataError, UsageError
@@ -113,12 +113,13 @@ def gather_folder(
 
     Raises:
         UsageError: If the pattern is no regular expression, or lacks a group.
-        DataError: If the folder is not there, no image matches, a subset has another name, or names
-            came to a data set of numbers.
+        DataError: If the folder is not there, no image matches, the name of one cannot stand in a
+            list, a subset has another name, or names came to a data set of numbers.
     """
     expression = _compiled(pattern, single_camera=single_camera)
     root = _folder(folder)
     paths = list_images(root)
+    _refuse_odd_names(paths)
     matches = {path: expression.fullmatch(path) for path in paths}
     images = [_matched_image(path, match) for path, match in matches.items() if match]
     if not images:
@@ -210,7 +211,7 @@ def _listed_image(line: Line, single_camera: bool) -> _Image:
             raise line.refusal(f"{column} is empty", f"Write the {column} of each image.")
     column = "subset" if "subset" in line.cells else "split"
     return _Image(
-        path=PurePosixPath(line.get("path")).as_posix(),
+        path=line.get("path"),
         pid=line.get("pid"),
         camid=line.get("camid") or ONE_CAMERA,
         subset=line.choose(column, SUBSETS),
@@ -259,6 +260,17 @@ def _folder(folder: Path) -> Path:
     if not root.is_dir():
         raise DataError(f"There is no folder {root}.", "Give the folder that holds the images.")
     return root
+
+
+def _refuse_odd_names(paths: Iterable[str]) -> None:
+    for path in paths:
+        is_text = path.encode(errors="ignore").decode() == path
+        if not is_text or path != path.strip() or len(path.splitlines()) > 1:
+            raise DataError(
+                f"The name {path!r} cannot stand in a list: it is no UTF-8, has more than one "
+                "line, or a blank at an end.",
+                "Rename the file, or take it out of the folder.",
+            )
 
 
 def _no_match(root: Path, expression: re.Pattern[str], paths: Sequence[str]) -> DataError:

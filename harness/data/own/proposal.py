@@ -255,7 +255,8 @@ def _write(spec: ProtocolSpec, reasons: Iterable[str]) -> str:
         "Change it before the first run: numbers under two versions of it are never compared.",
         *(f"- {reason}" for reason in reasons),
     ]
-    fields = [f"key: {spec.key}", f"dataset: {spec.dataset}", f"title: {json.dumps(spec.title)}"]
+    named = {"key": spec.key, "dataset": spec.dataset, "title": spec.title}
+    fields = [f"{field}: {json.dumps(text)}" for field, text in named.items()]
     fields += ["source: >-", *_wrapped(spec.source, "  ")]
     fields += [f"query: {_side(spec.query)}", f"gallery: {_side(spec.gallery)}"]
     fields += [f"junk: {spec.junk}", "degradation: null", f"headline: {spec.headline}"]

@@ -155,6 +155,9 @@ def register(examined: Examined, settings: Settings) -> Registered:
     Args:
         examined: A data set in which no error was found.
         settings: Names the folders.
+
+    Raises:
+        DataError: If a file that the user wrote for it does not go with the new ones.
     """
     request, gathered, seen = examined.request, examined.gathered, examined.survey.seen
     proposal = propose(
@@ -166,11 +169,11 @@ def register(examined: Examined, settings: Settings) -> Registered:
     )
     resolve(proposal.spec, proposal.records, "").split(0)
     listed = [Listed(record, seen[record.path].sha256) for record in proposal.records]
-    card = _card(examined, catalogue.count(proposal.records))
+    card, before = _card(examined, catalogue.count(proposal.records)), examined.before
     files = {
         LISTING: write_listing(listed),
         PROTOCOL: proposal.text,
-        CARD: write_card(card),
+        CARD: write_card(card, before.remarks) if before else write_card(card),
     }
     return Registered(save(request.key, gathered.root, files, settings), proposal)
 
@@ -193,18 +196,27 @@ def _check_options(request: OwnRequest) -> None:
 
 
 def _card(examined: Examined, expected: Counts) -> OwnCard:
-    """Return the card; it keeps the names that are gone, so that none has their number."""
-    known = examined.before.numbers if examined.before else NEW
-    how = "a pattern in their paths" if examined.gathered.pattern else "a CSV"
+    """Return the card: what the user wrote there stays, and the names that are gone stay known."""
+    gathered, before = examined.gathered, examined.before
+    prose = before.card if before else _blank_card(examined)
+    known = before.numbers if before else NEW
+    return prose.model_copy(
+        update={
+            "expected": expected,
+            "pattern": gathered.pattern,
+            "camera_names": {**(known.cameras or {}), **gathered.cameras},
+            "identity_names": {**(known.people or {}), **gathered.people},
+        }
+    )
+
+
+def _blank_card(examined: Examined) -> OwnCard:
     return OwnCard(
         title=examined.request.key,
-        summary=f"A data set of our own; identities and cameras are from {how}.",
+        summary="A data set of our own.",
         citation="None yet.",
         year=datetime.datetime.now(tz=datetime.UTC).year,
         licence="Not stated.",
         how_to_get="Ask whoever added it.",
-        expected=expected,
-        pattern=examined.gathered.pattern,
-        camera_names={**(known.cameras or {}), **examined.gathered.cameras},
-        identity_names={**(known.people or {}), **examined.gathered.people},
+        expected=examined.counts,
     )

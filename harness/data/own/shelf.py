@@ -21,7 +21,8 @@ import yaml
 from filelock import FileLock
 
 from harness.data.catalogue import register
-from harness.errors import UsageError
+from harness.data.listing import read_listing
+from harness.errors import DataError, HarnessError, UsageError
 from harness.settings import Settings
 from harness.specs import ProtocolSpec, parse_protocol
 from harness.specs.document import Spec, parse
@@ -99,8 +100,11 @@ def load_own(key: str, settings: Settings) -> Own:
     Raises:
         UsageError: If a file is missing or is not what it must be.
     """
-    folder = shelf(settings) / key
-    card = read_card(key, settings)
+    return _load(key, shelf(settings) / key)
+
+
+def _load(key: str, folder: Path) -> Own:
+    card = _card(folder)
     files = [folder / PROTOCOL, *sorted(folder.glob("protocol-*.yaml"))]
     texts = tuple(_text(file) for file in files)
     known: dict[str, ProtocolSpec] = {}
@@ -129,8 +133,7 @@ def read_card(key: str, settings: Settings) -> OwnCard:
     Raises:
         UsageError: If the file is missing or is not what it must be.
     """
-    file = shelf(settings) / key / CARD
-    return parse(_text(file), str(file), OwnCard)
+    return _card(shelf(settings) / key)
 
 
 def check_name(key: str, taken: Mapping[str, str], settings: Settings, *, replace: bool) -> None:
@@ -160,8 +163,8 @@ def check_name(key: str, taken: Mapping[str, str], settings: Settings, *, replac
     if is_own and not replace:
         raise UsageError(
             f"There is a data set {key!r} of your own in {shelf(settings) / key}.",
-            "Add `--replace` to write its files anew (what you edited there is lost), or give "
-            "another name.",
+            "Add `--replace` to list its images and propose its protocol anew (what you edited in "
+            f"{PROTOCOL} is lost), or give another name.",
         )
 
 
@@ -169,19 +172,24 @@ def save(key: str, root: Path, files: Mapping[str, str], settings: Settings) -> 
     """Put the files of a data set on the shelf, all or none, and return their folder.
 
     Args:
-        key: Its name; one of that name is replaced.
+        key: Its name; of one of that name, all other files stay.
         root: The folder of its images.
         files: The texts by file name.
         settings: Names the folders.
+
+    Raises:
+        DataError: If the data set could not be read again from its files.
     """
     folder = shelf(settings) / key
     partial, old = (folder.with_name(f".{key}.{state}") for state in ("partial", "old"))
     with _lock(settings):
         for leftover in (partial, old):
             shutil.rmtree(leftover, ignore_errors=True)
-        partial.mkdir(parents=True)
-        for name, text in files.items():
-            (partial / name).write_text(text, encoding="utf-8")
+        try:
+            _write(key, partial, folder, files)
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
         if folder.exists():
             folder.rename(old)
         partial.rename(folder)
@@ -208,11 +216,35 @@ def remove(key: str, settings: Settings) -> None:
     register(key, None, settings)
 
 
-def write_card(card: OwnCard) -> str:
-    """Return the text of `dataset.yaml`."""
+def write_card(card: OwnCard, remarks: str = ABOUT) -> str:
+    """Return the text of `dataset.yaml`.
+
+    Args:
+        card: What it says.
+        remarks: The comments above.
+    """
     values = card.model_dump(mode="json", exclude_defaults=True)
     values["expected"] = card.expected.model_dump(mode="json", exclude_none=True)
-    return ABOUT + yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=96)
+    return remarks + yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=96)
+
+
+def _write(key: str, partial: Path, folder: Path, files: Mapping[str, str]) -> None:
+    """Write what a folder shall hold into another, and read it again."""
+    if folder.exists():
+        shutil.copytree(folder, partial)
+    partial.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (partial / name).write_text(text, encoding="utf-8")
+    try:
+        _load(key, partial)
+        read_listing(partial / LISTING)
+    except HarnessError as error:
+        what = error.what.replace(str(partial), str(folder))
+        raise DataError(f"{key} is left as it was: {what}", error.next_step) from error
+
+
+def _card(folder: Path) -> OwnCard:
+    return parse(_text(folder / CARD), str(folder / CARD), OwnCard)
 
 
 def _text(file: Path) -> str:

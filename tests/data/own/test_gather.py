@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 import pytest
@@ -122,6 +123,18 @@ def test_a_folder_that_is_not_there_or_has_no_image(tmp_path):
         gather_folder(tmp_path, PATTERN, single_camera=False)
 
 
+@pytest.mark.parametrize("name", [b" 001_c1_1.png", b"001_c1_\xe4.png", b"001_c1_\n.png"])
+def test_a_name_that_no_list_can_hold(tmp_path, name):
+    """A file whose name a CSV would not give back is told before anything is opened."""
+    draw(tmp_path, names([1, 2]))
+    (tmp_path / os.fsdecode(name)).write_bytes(b"")
+    with pytest.raises(DataError, match="cannot stand in a list") as refused:
+        gather_folder(tmp_path, PATTERN, single_camera=False)
+
+    assert repr(os.fsdecode(name)) in refused.value.what
+    refused.value.what.encode()
+
+
 def test_a_csv_with_names_subsets_and_resolutions(tmp_path):
     """Columns in any order; others are passed over; `split` is read as `subset`."""
     file = tmp_path / "list.csv"
@@ -159,6 +172,7 @@ def test_one_camera_needs_no_camid(tmp_path):
         ("path,pid,camid\n", "lists no image"),
         ("path,pid,camid\na.png,1\n", "line 2: it has 2 cells, and there are 3 columns"),
         ("path,pid,camid\na.png,1,1\na.png,1,1\n", "line 3: a.png is on line 2 already"),
+        ("path,pid,camid\na.png,1,1\n./a.png,1,1\n", "line 3: a.png is on line 2 already"),
         ("path,pid,camid\n/a.png,1,1\n", "line 2: path is '/a.png'"),
         ("path,pid,camid\n../a.png,1,1\n", "line 2: path is '../a.png'"),
         ("path,pid,camid\n,1,1\n", "line 2: path is ''"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 
 import pytest
 
@@ -146,15 +147,52 @@ def test_names_that_cannot_be_given(mall, key, replace, reason):
         check_name(key, taken, Settings.from_environment(), replace=replace)
 
 
-def test_replaced_or_removed_as_a_whole(mall, home):
-    """What is written anew leaves nothing of the old, and what is removed leaves the images."""
-    settings = Settings.from_environment()
+def test_replaced_is_what_the_harness_wrote(harness, mall):
+    """The list, the counts and the proposed protocol are new; what the user wrote stays."""
+    settings, card = Settings.from_environment(), folder() / "dataset.yaml"
     (folder() / "protocol-lr.yaml").write_text(LOW)
-    check_name("mall", {"mall": "yours"}, settings, replace=True)
-    request = OwnRequest("mall", folder=mall, pattern=PATTERN, splits=2)
-    register(examine(request, gather(request)), settings)
-    assert [len(p.splits) for p in load_own("mall", settings).protocols] == [2]
+    (folder() / "consent.txt").write_text("All of them agreed.")
+    own_words = card.read_text().replace("licence: Not stated.", "licence: CC BY 4.0")
+    card.write_text(own_words.replace("title: mall", "# Of the north door.\ntitle: The mall"))
+    draw(mall, names([7]))
+    words = ("--folder", str(mall), "--pattern", PATTERN, "--splits", "2", "--replace")
+    added = harness("data", "add", "mall", *words)
 
+    assert added.code == 0, added.err
+    own = load_own("mall", settings)
+    assert [len(protocol.splits) for protocol in own.protocols] == [2, 2]
+    assert (own.card.licence, own.card.title) == ("CC BY 4.0", "The mall")
+    assert own.card.expected.images == 14
+    assert card.read_text().startswith("# What this data set is")
+    assert card.read_text().count("\n# Of the north door.\n") == 1
+    assert (folder() / "consent.txt").read_text() == "All of them agreed."
+
+
+def test_what_cannot_be_read_again_is_not_written(harness, mall, tmp_path):
+    """Where a file of the user's does not fit the new ones, the old stay and nothing is left over.
+
+    Here the further protocol takes the splits of one that a layout leaves without any.
+    """
+    (folder() / "protocol-lr.yaml").write_text(LOW)
+    before = {file.name: file.read_text() for file in folder().iterdir()}
+    layout = [f"train/{n}" for n in names([1, 2])] + [f"test/{n}" for n in names(range(3, 7))]
+    draw(tmp_path / "layout", layout)
+    for file in mall.glob("*.png"):
+        part = "train" if int(file.name[:3]) < 3 else "test"
+        shutil.copy(file, tmp_path / "layout" / part / file.name)
+    pattern = rf"(?P<subset>train|test)/{PATTERN}"
+    words = ("--folder", str(tmp_path / "layout"), "--pattern", pattern, "--replace")
+    told = harness("data", "add", "mall", *words)
+
+    assert told.code == 6
+    assert f"mall is left as it was: {folder() / 'protocol-lr.yaml'}" in told.err
+    assert {file.name: file.read_text() for file in folder().iterdir()} == before
+    assert [path.name for path in folder().parent.iterdir()] == ["mall"]
+
+
+def test_removed_as_a_whole(mall, home):
+    """What is removed leaves the images."""
+    settings = Settings.from_environment()
     remove("mall", settings)
     assert list_own(settings) == ()
     assert list(shelf(settings).iterdir()) == []
