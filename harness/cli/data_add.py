@@ -29,7 +29,7 @@ HELP_PATTERN = (
 HELP_SINGLE = "All images are by one camera, and there is no camid to be had."
 HELP_SPLITS = "Random halves of the identities. Default: 10, or 1 from 1,000 identities."
 HELP_SEED = "Of the random halves."
-HELP_REPLACE = "List a data set of your own anew, and propose its protocol anew; your words stay."
+HELP_REPLACE = "List a data set of your own anew, and write a new protocol.yaml; other files stay."
 
 
 def add(

@@ -122,7 +122,7 @@ def test_a_plugin_that_comes_later_does_not_hide_it(mall):
     """Where a plugin brings the same name, nothing is chosen in silence."""
     folder().rename(folder().with_name("caviar"))
     file = folder().with_name("caviar") / "protocol.yaml"
-    file.write_text(re.sub("(key|dataset): mall", r"\1: caviar", file.read_text()))
+    file.write_text(re.sub('(key|dataset): "mall"', r"\1: caviar", file.read_text()))
     with pytest.raises(PluginError, match="is called like one of your own") as refused:
         load_plugins()
     assert "`harness data remove caviar`" in refused.value.next_step
