@@ -25,11 +25,12 @@ from typing import Any, TypeVar
 import pluggy
 
 from harness import hookspecs
-from harness.data.own.shelf import list_own, load_own, shelf
+from harness.data.own.shelf import Own, list_own, load_own, shelf
 from harness.definitions import METRICS
-from harness.errors import HarnessError, PluginError, UnknownName
+from harness.errors import HarnessError, PluginError, UnknownName, UsageError
 from harness.hookspecs import PLUGIN_GROUP, PROJECT
 from harness.settings import Settings
+from harness.specs import all_protocols
 from harness.types import DatasetSpec, MethodSpec, MetricSpec
 
 T = TypeVar("T")
@@ -185,15 +186,39 @@ def _load_one(registry: Registry, origin: Origin, entry: EntryPoint) -> None:
 
 def _load_own(registry: Registry, settings: Settings) -> None:
     """Register the data sets of the user's own; one that is broken is a problem of its own."""
-    for key in list_own(settings):
+    names = list_own(settings)
+    taken = _protocols_of(registry) if names else {}
+    for key in names:
         origin = Origin(key, str(shelf(settings) / key), OWN, "")
         try:
             own = load_own(key, settings)
+            if key not in registry.datasets:  # a data set of that name is refused below
+                _check_protocols(own, taken | {name: name for name in names if name != key})
         except HarnessError as error:
             registry.problems.append(PluginProblem(origin, str(error), traceback.format_exc()))
             continue
         _merge(registry, "dataset", registry.datasets, [own.spec], origin)
         registry.protocols.extend(own.texts)
+        taken |= {protocol.key: key for protocol in own.protocols}
+
+
+def _protocols_of(registry: Registry) -> dict[str, str]:
+    """Return the data set of each protocol that ships or that a plugin brings, by its key."""
+    try:
+        return {key: spec.dataset for key, spec in all_protocols(registry.protocols).items()}
+    except HarnessError:  # of a plugin: told where protocols are needed
+        return {key: spec.dataset for key, spec in all_protocols().items()}
+
+
+def _check_protocols(own: Own, taken: Mapping[str, str]) -> None:
+    """Refuse a protocol whose key is taken, with its file: no other data set is to blame."""
+    for file, protocol in zip(own.files, own.protocols, strict=True):
+        if protocol.key in taken:
+            raise UsageError(
+                f"{file} is the protocol {protocol.key!r}, which is one of {taken[protocol.key]} "
+                "already.",
+                "Write another key there.",
+            )
 
 
 @dataclass

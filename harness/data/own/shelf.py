@@ -75,12 +75,14 @@ class Own:
         spec: As a plugin would register it.
         card: Its file `dataset.yaml`.
         protocols: Its protocols, the default first.
-        texts: Their files.
+        files: Their files.
+        texts: What these hold.
     """
 
     spec: DatasetSpec
     card: OwnCard
     protocols: tuple[ProtocolSpec, ...]
+    files: tuple[Path, ...]
     texts: tuple[str, ...]
 
 
@@ -105,7 +107,7 @@ def load_own(key: str, settings: Settings) -> Own:
 
 def _load(key: str, folder: Path) -> Own:
     card = _card(folder)
-    files = [folder / PROTOCOL, *sorted(folder.glob("protocol-*.yaml"))]
+    files = (folder / PROTOCOL, *sorted(folder.glob("protocol-*.yaml")))
     texts = tuple(_text(file) for file in files)
     known: dict[str, ProtocolSpec] = {}
     for file, text in zip(files, texts, strict=True):
@@ -124,7 +126,7 @@ def _load(key: str, folder: Path) -> Own:
         protocol=protocols[0].key,
         listing=folder / LISTING,
     )
-    return Own(spec, card, protocols, texts)
+    return Own(spec, card, protocols, files, texts)
 
 
 def read_card(key: str, settings: Settings) -> OwnCard:

@@ -111,6 +111,23 @@ def test_a_broken_one_stops_nobody_else(mall, harness, file, text, reason):
     assert harness("data", "check").code == 0
 
 
+@pytest.mark.usefixtures("mall")
+@pytest.mark.parametrize(("key", "other"), [("caviar", "hall"), ("hall", "hall"), ("zoo", "zoo")])
+def test_a_protocol_of_another_is_not_taken(harness, key, other):
+    """A file whose key is that of a protocol elsewhere is named, and stops nobody else."""
+    neighbour = shutil.copytree(folder(), folder().with_name(other))
+    text = (neighbour / "protocol.yaml").read_text()
+    (neighbour / "protocol.yaml").write_text(text.replace('"mall"', f'"{other}"'))
+    (folder() / "protocol-x.yaml").write_text(LOW.replace("key: mall-lr", f"key: {key}"))
+    (problem,) = load_plugins().problems
+
+    assert problem.origin.name == "mall"
+    assert f"{folder() / 'protocol-x.yaml'} is the protocol {key!r}, which is" in problem.reason
+    assert all_protocols(load_plugins().protocols)[key].dataset == key
+    run = harness("run", "--plugin", "initial-weights", "--dataset", other, "--recipe", "absent")
+    assert "There is no recipe" in run.err
+
+
 def test_a_missing_file_is_named(mall):
     """Without one of its files a data set is told to be incomplete."""
     (folder() / "protocol.yaml").unlink()
