@@ -6,12 +6,13 @@ An alias can be moved, a version cannot change; so what is stored of a run names
 from __future__ import annotations
 
 import re
-from typing import Any, Self
+from collections.abc import Collection
+from typing import Any, Self, get_args
 
-from pydantic import GetCoreSchemaHandler
+from pydantic import BaseModel, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-from harness.errors import UsageError
+from harness.errors import PluginError, UsageError
 
 SCHEME = "models:/"
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
@@ -20,7 +21,7 @@ NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 ALIAS = r"[A-Za-z][A-Za-z0-9._-]*"
 """The form of an alias; it cannot be taken for the number of a version."""
 
-_ADDRESS = re.compile(rf"{SCHEME}({NAME})(?:@({ALIAS})|/([1-9][0-9]*))?")
+_ADDRESS = re.compile(rf"{SCHEME}({NAME})(?:@({ALIAS})|/([1-9][0-9]{{0,8}}))?")
 
 
 class ModelAddress(str):
@@ -88,3 +89,32 @@ def _validated(text: str) -> ModelAddress:
 def is_address(text: str) -> bool:
     """Say whether a text means a registered model, be it well written or not."""
     return text.startswith("models:")
+
+
+def refuse_hidden_addresses(config: type[BaseModel], method: str) -> None:
+    """Refuse a method whose config holds addresses where nobody looks for them.
+
+    A model is found in a field of the type `ModelAddress` or `ModelAddress | None`: not in one
+    that is a list of them, for instance, or a part with fields of its own.
+
+    Raises:
+        PluginError: If a field of another type may hold an address.
+    """
+    for name, field in config.model_fields.items():
+        type_ = field.annotation
+        if type_ not in (ModelAddress, ModelAddress | None) and _mentions(type_, ()):
+            raise PluginError(
+                f"The config of {method!r} has addresses of models within the setting {name!r}, "
+                "where they are not looked for.",
+                "Give each model a field of its own, of type ModelAddress or ModelAddress | None.",
+            )
+
+
+def _mentions(type_: Any, within: Collection[Any]) -> bool:
+    """Say whether a value of a type may hold an address; `within` are the parts it is in."""
+    parts = get_args(type_)
+    if isinstance(type_, type) and issubclass(type_, ModelAddress):
+        return True
+    if isinstance(type_, type) and issubclass(type_, BaseModel) and type_ not in within:
+        parts = tuple(field.annotation for field in type_.model_fields.values())
+    return any(_mentions(part, (*within, type_)) for part in parts)

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_chec
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from harness.types.address import refuse_hidden_addresses
+
 if TYPE_CHECKING:
     from torch import Tensor, nn
     from torch.optim import Optimizer
@@ -31,7 +33,7 @@ class MethodConfig(BaseModel):
     Unknown keys are refused. A recipe is a set of values for these fields.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
     height: int = Field(256, ge=16, description="Input height [pixels].")
     width: int = Field(128, ge=8, description="Input width [pixels].")
@@ -85,6 +87,9 @@ class MethodSpec:
         departures: Where the code leaves the paper, one sentence each.
         needs: Images without which it makes no sense: `lr-queries`, some query of low resolution;
             `hr-pairs`, training images of high resolution, to make pairs from.
+
+    Raises:
+        PluginError: If the config hides the address of a model in a field of another type.
     """
 
     key: str
@@ -98,6 +103,10 @@ class MethodSpec:
     row: str | None = None
     departures: tuple[str, ...] = ()
     needs: tuple[Need, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a config in which a model would not be found."""
+        refuse_hidden_addresses(self.config, self.key)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from harness.types import ModelAddress, is_address
         ("models:/intact-caviar@best", "intact-caviar", "best", None),
         ("models:/a.b_c-1@v2.0", "a.b_c-1", "v2.0", None),
         ("models:/intact-caviar/12", "intact-caviar", None, 12),
+        ("models:/a/999999999", "a", None, 999_999_999),
         ("models:/intact-caviar", "intact-caviar", None, None),
     ],
 )
@@ -30,6 +31,7 @@ def test_parts(text, name, alias, version):
     "text",
     [
         *("", "models:", "models:/", "models:/a@", "models:/a/0", "models:/a/x", "models:/a@3"),
+        *("models:/a/1000000000", "models:/a/" + "9" * 5000),
         *("models:/a/1@best", "models:/a b@c", "models://a/1", "a@best", "models:/a@b\n"),
     ],
 )
