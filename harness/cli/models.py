@@ -112,7 +112,7 @@ def move_alias(
     remove: Annotated[bool, typer.Option("--remove", help="Remove the alias.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Let an alias point at a version, from wherever it pointed, and keep why.
+    """Let an alias point at a version, from wherever it pointed, or remove it; and keep why.
 
     Whoever gives models:/NAME@ALIAS gets that version from now on. What was stored of a run names
     the version and does not change.
@@ -126,7 +126,7 @@ def move_alias(
         )
     with _open_store() as store:
         if remove:
-            store.models.remove_alias(given.name, alias, reason)
+            store.models.remove_alias(given, alias, reason)
         else:
             store.models.move_alias(given, alias, reason)
         move = store.models.where_moves(given.name)[-1]

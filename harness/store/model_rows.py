@@ -97,6 +97,24 @@ def find_or_raise_alias(session: Session, name: str, alias: str) -> ModelAlias:
     return pointer
 
 
+def check_points_at(session: Session, pointer: ModelAlias, address: ModelAddress) -> None:
+    """Check that an alias points at what an address names; a name alone fits every version.
+
+    Raises:
+        UnknownName: If the address names nothing.
+        UsageError: If it names another version.
+    """
+    if address.alias is None and address.version is None:
+        return
+    row = find_or_raise(session, address)
+    if row.version != pointer.version:
+        there = ModelAddress.of(pointer.name, pointer.version)
+        raise UsageError(
+            f"{pointer.alias!r} points at {there}, not at {address_of(row)}.",
+            f"Give {there}, if that is what was meant.",
+        )
+
+
 def aliases_of(session: Session, name: str) -> dict[str, int]:
     """Return the aliases of a model, sorted, with the version that each points at."""
     rows = session.scalars(select(ModelAlias).filter_by(name=name).order_by(ModelAlias.alias))

@@ -205,15 +205,23 @@ class ModelRegistry:
             session.flush()
             return views(session, [row])[0]
 
-    def remove_alias(self, name: str, alias: str, reason: str) -> None:
+    def remove_alias(self, address: ModelAddress, alias: str, reason: str) -> None:
         """Remove an alias, and note why.
 
+        Args:
+            address: Of the model, or of the version that the alias points at.
+            alias: The alias.
+            reason: Why.
+
         Raises:
-            UnknownName: If there is no such model or alias.
+            UnknownName: If there is no such model, version or alias.
+            UsageError: If the address is of another version.
         """
         with self._database.writing() as session:
-            pointer = model_rows.find_or_raise_alias(session, name, alias)
-            session.add(model_rows.move(name, alias, (pointer.version, None), reason))
+            pointer = model_rows.find_or_raise_alias(session, address.name, alias)
+            model_rows.check_points_at(session, pointer, address)
+            moved = (pointer.version, None)
+            session.add(model_rows.move(pointer.name, alias, moved, reason))
             session.delete(pointer)
 
     def where_moves(self, name: str) -> list[AliasMove]:

@@ -213,6 +213,21 @@ class TestAlias:
         assert (move["from_version"], move["to_version"]) == (1, None)
         assert harness("models", "show", f"{MODEL}@best").code == 2
 
+    def test_removed_from_another(self, harness, trained):
+        """An alias is not removed by the address of a version that it does not point at."""
+        moved(harness, trained, "best")
+        words = ("alias", f"{MODEL}/2", "best", "--remove", "--reason", "wrong")
+
+        assert harness("models", *words).code == 2
+        assert harness("models", "show", f"{MODEL}@best").code == 0
+
+    def test_number_of_no_version(self, harness, trained):
+        """A number that no version can have is refused as an address."""
+        outcome = harness("models", "show", f"{MODEL}/99999999999999999999999")
+
+        assert outcome.code == 2
+        assert "is not the address of a model" in outcome.err
+
 
 class TestTag:
     def test_set_and_removed(self, harness, trained):

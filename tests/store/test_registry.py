@@ -159,7 +159,7 @@ class TestAliases:
         store.models.move_alias(at(1), "best", "first")
         store.models.move_alias(at(2), "best", "better")
         store.models.move_alias(at("best"), "served", "the same")
-        store.models.remove_alias("m", "best", "no more")
+        store.models.remove_alias(at(2), "best", "no more")
 
         assert store.models.find_or_raise(at("served")).version == 2
         assert store.models.where("m")[1].aliases == ("served",)
@@ -188,7 +188,20 @@ class TestAliases:
     def test_of_nothing(self, store, two):
         """An alias that is not there cannot be removed."""
         with pytest.raises(UnknownName, match="no alias of 'm'"):
-            store.models.remove_alias("m", "best", "first")
+            store.models.remove_alias(ModelAddress("models:/m"), "best", "first")
+
+    def test_removed_from_where_it_is(self, store, two):
+        """An alias goes by the name of its model, or by the version that it points at; no other."""
+        store.models.move_alias(at(2), "served", "first")
+        for address in (ModelAddress("models:/m"), at(2), at("best"), at("served")):
+            store.models.move_alias(at(2), "best", "the same")
+            with pytest.raises(UsageError, match=r"'best' points at models:/m/2, not at .*m/1"):
+                store.models.remove_alias(at(1), "best", "wrong")
+            store.models.remove_alias(address, "best", "no more")
+
+        assert store.models.where("m")[1].aliases == ("served",)
+        with pytest.raises(UnknownName, match="no version of 'm' called '9'"):
+            store.models.remove_alias(at(9), "served", "wrong")
 
     def test_two_processes_move_one(self, store, two, url, home):
         """Of processes that move one alias, each finds where the one before left it."""
