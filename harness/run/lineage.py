@@ -1,6 +1,7 @@
 """What a model that a fit leaves says of itself: how it is built again, and what it has seen.
 
-All of it follows from the key of the fit, so that equal fits leave equal files.
+All of it follows from the key of the fit, but for the title of the method and the key and terms of
+the data set. Equal fits leave equal files where these are the same.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ def context_of(plan: RunPlan, trial: Trial) -> FitContext:
 def describe_model(plan: RunPlan, trial: Trial) -> ModelDescription:
     """Return the description of the model that a trial leaves."""
     context = context_of(plan, trial)
-    origin, weights, models = plan.dataset.origin, plan.weights, plan.models.values()
-    own = [f"{origin}:{pid}" for pid in plan.split(trial).train_pids]
+    dataset, weights, models = plan.dataset.key, plan.weights, plan.models.values()
+    own = [f"{plan.dataset.origin}:{pid}" for pid in plan.split(trial).train_pids]
     before = [weights.trained_on or (), *(model.trained_on or () for model in models)]
     used = {name: model.sha256 for name, model in plan.models.items()}
     return ModelDescription(
@@ -40,10 +41,10 @@ def describe_model(plan: RunPlan, trial: Trial) -> ModelDescription:
             "cameras": context.cameras,
         }
         | ({"models": used} if used else {}),
-        dataset=origin,
+        dataset=dataset,
         split=trial.split,
         seed=trial.seed,
-        source=f"{plan.method.title}, version {plan.method.method_version}, trained on {origin}, "
+        source=f"{plan.method.title}, version {plan.method.method_version}, trained on {dataset}, "
         f"split {trial.split}, seed {trial.seed}, from {_origin_of(weights)}",
         licence=" / ".join(_licences(plan)),
         trained_on=_listed([*own, *(entry for entries in before for entry in entries)]),
