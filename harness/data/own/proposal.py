@@ -15,6 +15,7 @@ Every choice is a sentence in the file.
 from __future__ import annotations
 
 import json
+import math
 import textwrap
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -136,28 +137,31 @@ def propose(
 def _halves(
     records: Records, people: Sequence[int], splits: int | None, seed: int
 ) -> tuple[tuple[SplitLists, ...], str]:
-    """Return random halves of the identities that can be tested; the others always train."""
-    count = splits if splits is not None else SPLITS if len(people) < MANY else 1
+    """Return random halves of the identities that can be tested, no two of them the same.
+
+    The other identities always train.
+    """
+    half = len(people) // 2
+    wanted = splits if splits is not None else SPLITS if len(people) < MANY else 1
+    count = min(wanted, math.comb(len(people), half))
     others = sorted({record.pid for record in records if record.pid > 0} - set(people))
     rng = np.random.default_rng(seed)
-    lists = []
-    for _ in range(count):
+    lists: dict[SplitLists, None] = {}  # in the order in which they were drawn
+    while len(lists) < count:
         shuffled = [people[i] for i in rng.permutation(len(people))]
-        half = len(people) // 2
-        lists.append(
-            SplitLists(
-                train=tuple(sorted([*shuffled[:half], *others])),
-                test=tuple(sorted(shuffled[half:])),
-            )
+        drawn = SplitLists(
+            train=tuple(sorted([*shuffled[:half], *others])), test=tuple(sorted(shuffled[half:]))
         )
+        lists[drawn] = None
     kept = ""
     if others:
         trains = "trains" if len(others) == 1 else "train"
         kept = f"; {counted(len(others), 'identity')} without a match {trains} in every split"
     halves = "random half" if count == 1 else "random halves"
+    capped = ", all that there are" if count < wanted else ""
     return tuple(lists), (
-        f"{count} {halves} of {len(people):,} identities, by numpy.random.default_rng({seed}): one "
-        f"half trains, the other tests{kept}."
+        f"{count} {halves} of {len(people):,} identities{capped}, by "
+        f"numpy.random.default_rng({seed}): one half trains, the other tests{kept}."
     )
 
 

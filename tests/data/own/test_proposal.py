@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -114,6 +115,20 @@ def test_many_identities_need_one_split(people, splits):
     records = [record(pid, camid) for pid in range(1, people + 1) for camid in (1, 2)]
     assert len(proposed(records).spec.splits) == splits
     assert len(proposed(records, splits=3).spec.splits) == 3
+
+
+@pytest.mark.parametrize(
+    ("people", "asked", "made"),
+    [(4, None, 6), (5, None, 10), (5, 20, 10), (6, 20, 20), (8, 12, 12)],
+)
+def test_no_half_is_drawn_twice(people, asked, made):
+    """Few identities have few halves, by hand 6 of 4 and 10 of 5: each stands once at most."""
+    found = proposed([r for r in TWO if r.pid <= people], splits=asked)
+
+    assert len({lists.test for lists in found.spec.splits}) == len(found.spec.splits) == made
+    assert ("all that there are" in found.reasons[0]) == (made < (asked or 10))
+    first = np.random.default_rng(0).permutation(people)[: people // 2] + 1
+    assert found.spec.splits[0].train == tuple(sorted(first))
 
 
 def test_the_seed_makes_the_halves():
