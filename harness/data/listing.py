@@ -27,6 +27,7 @@ V = TypeVar("V")
 WHOLE = re.compile(r"-?[0-9]{1,9}")  # what is longer is no number but a name
 
 COLUMNS = ("path", "pid", "camid", "subset", "r", "sha256")
+SPLIT = "split"  # another word for subset, where a CSV has it
 
 SUBSETS: Mapping[str, Subset | None] = {
     "": None,
@@ -111,8 +112,8 @@ def read_lines(file: Path, needed: Sequence[str]) -> tuple[Line, ...]:
         needed: The columns that it must have.
 
     Raises:
-        DataError: If there is no such file, it is no CSV in UTF-8, lacks a column, or a path is
-            empty, leads out of the folder or is there twice.
+        DataError: If there is no such file, it is no CSV in UTF-8, lacks a column or has it twice,
+            or a path is empty, leads out of the folder or is there twice.
     """
     lines = []
     first: dict[str, int] = {}
@@ -176,6 +177,11 @@ def _check_header(file: Path, header: Sequence[str], needed: Sequence[str]) -> N
         raise DataError(
             f"{file} has no column {missing[0]!r}; its columns are {', '.join(header) or 'none'}.",
             f"Name the columns in the first line, with commas: {','.join(needed)}.",
+        )
+    twice = [name for name in (*COLUMNS, SPLIT) if header.count(name) > 1]
+    if twice:
+        raise DataError(
+            f"{file} has two columns {twice[0]!r}.", "Take out one of them, or rename it."
         )
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.data.listing import RATES, SUBSETS, WHOLE, Line, read_lines
+from harness.data.listing import RATES, SPLIT, SUBSETS, WHOLE, Line, read_lines
 from harness.errors import DataError, UsageError
 from harness.types import Record
 from harness.types.data import Subset
@@ -209,7 +209,7 @@ def _listed_image(line: Line, single_camera: bool) -> _Image:
     for column in ("pid",) if single_camera else ("pid", "camid"):
         if not line.get(column):
             raise line.refusal(f"{column} is empty", f"Write the {column} of each image.")
-    column = "subset" if "subset" in line.cells else "split"
+    column = "subset" if "subset" in line.cells else SPLIT
     return _Image(
         path=line.get("path"),
         pid=line.get("pid"),

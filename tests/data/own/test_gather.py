@@ -139,9 +139,9 @@ def test_a_csv_with_names_subsets_and_resolutions(tmp_path):
     """Columns in any order; others are passed over; `split` is read as `subset`."""
     file = tmp_path / "list.csv"
     file.write_text(
-        "camid,angle,path,pid,split,r\n"
-        'north,45,"a, b.png",anna,train,native\n\n'
-        "south,90,c.png,bob,test,1\n"
+        "camid,angle,path,pid,split,r,angle\n"
+        'north,45,"a, b.png",anna,train,native,\n\n'
+        "south,90,c.png,bob,test,1,\n"
     )
     found = gather_csv(file, None, single_camera=False)
 
@@ -169,6 +169,8 @@ def test_one_camera_needs_no_camid(tmp_path):
     [
         ("path,pid\na.png,1\n", "has no column 'camid'; its columns are path, pid"),
         ("path;pid;camid\na.png;1;1\n", "has no column 'path'; its columns are path;pid;camid"),
+        ("path,pid,camid,pid\na.png,1,1,2\n", "has two columns 'pid'"),
+        ("split,path,pid,camid,split\n", "has two columns 'split'"),
         ("path,pid,camid\n", "lists no image"),
         ("path,pid,camid\na.png,1\n", "line 2: it has 2 cells, and there are 3 columns"),
         ("path,pid,camid\na.png,1,1\na.png,1,1\n", "line 3: a.png is on line 2 already"),
