@@ -102,9 +102,7 @@ def check_copies(
         spec = registry.dataset(key)
         copies = [(spec, catalogue.locate(spec, settings, stderr.print))]
     results = [
-        _examined(spec, root, settings)
-        if registry.origin("dataset", spec.key).distribution == OWN
-        else _checked(spec, root)
+        _result(spec, root, settings, own=registry.origin("dataset", spec.key).distribution == OWN)
         for spec, root in copies
     ]
     if as_json:
@@ -144,6 +142,24 @@ def _place(row: dict[str, Any]) -> str:
     return missing if row["status"] == "available" else f"{missing}, {row['status']}"
 
 
+def _result(spec: DatasetSpec, root: Path, settings: Settings, *, own: bool) -> dict[str, Any]:
+    """Return what is so of one copy; what cannot be read is wrong, and stops no other."""
+    from harness.data.own.finding import Finding
+
+    try:
+        return _examined(spec, root, settings) if own else _checked(spec, root)
+    except DataError as error:
+        unread = Finding("not-read", "error", error.what, error.next_step)
+        return {
+            "key": spec.key,
+            "folder": str(root),
+            "counts": None,
+            "files_compared": 0,
+            "problem": error.what,
+            "findings": [unread.as_json()],
+        }
+
+
 def _checked(spec: DatasetSpec, root: Path) -> dict[str, Any]:
     from rich.progress import Progress
 
@@ -172,17 +188,15 @@ def _examined(spec: DatasetSpec, root: Path, settings: Settings) -> dict[str, An
 
     with Progress(console=stderr, transient=True) as progress:
         task = progress.add_task(f"Checking {spec.key}", total=spec.card.expected.images)
-        records, findings = check_own(
-            load_own(spec.key, settings), root, lambda n: progress.advance(task, n)
-        )
-    errors = [finding for finding in findings if finding.level == "error"]
+        found = check_own(load_own(spec.key, settings), root, lambda n: progress.advance(task, n))
+    errors = [finding for finding in found.findings if finding.level == "error"]
     return {
         "key": spec.key,
         "folder": str(root),
-        "counts": count(records).model_dump(exclude_none=True),
-        "files_compared": len(records),
+        "counts": count(found.records).model_dump(exclude_none=True),
+        "files_compared": found.compared,
         "problem": errors[0].what if errors else None,
-        "findings": [finding.as_json() for finding in findings],
+        "findings": [finding.as_json() for finding in found.findings],
     }
 
 

@@ -66,7 +66,7 @@ def add(
     registry, settings = load_plugins(), Settings.from_environment()
     request = OwnRequest(key, csv, root, folder, pattern, single_camera, splits, seed)
     if known is not None:
-        if (csv, root, folder, pattern) != (None, None, None, None):
+        if replace or request != OwnRequest(key):
             raise UsageError(
                 f"The folder {known} is for a known data set, and the other options for your own.",
                 "For your own, give the folder as `--root` or `--folder`.",

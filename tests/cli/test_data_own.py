@@ -78,6 +78,10 @@ def test_an_error_registers_nothing(harness, images):
         (("--csv", "x.csv"), 6, "x.csv cannot be read", "UTF-8"),
         ((".",), 2, "no dataset called 'hall'", "If it is your own: `harness data add hall"),
         ((".", "--csv", "x.csv"), 2, "is for a known data set", "`--root` or `--folder`"),
+        ((".", "--splits", "3"), 2, "is for a known data set", "`--root` or `--folder`"),
+        ((".", "--seed", "3"), 2, "is for a known data set", "`--root` or `--folder`"),
+        ((".", "--single-camera"), 2, "is for a known data set", "`--root` or `--folder`"),
+        ((".", "--replace"), 2, "is for a known data set", "`--root` or `--folder`"),
     ],
 )
 def test_options_that_do_not_fit(harness, words, code, what, next_step):
@@ -142,6 +146,34 @@ def test_check_is_content_with_what_was_added(harness):
     assert "the bytes of 12 files are as expected" in harness("data", "check", "mall").out
     (listed,) = (r for r in harness("data", "list", "--json").json if r["key"] == "mall")
     assert listed["expected"] == {"images": 12, "identities": 6, "cameras": 2}
+
+
+def test_check_counts_the_files_that_it_compared(harness, mall):
+    """A file whose bytes nobody wrote down cannot be compared, and is not said to be."""
+    file = shelf(Settings.from_environment()) / "mall" / "records.csv"
+    lines = file.read_text().splitlines()
+    file.write_text("\n".join([lines[0], lines[1].rsplit(",", 1)[0] + ",", *lines[2:]]))
+    (row,) = harness("data", "check", "mall", "--json").json
+    assert (row["problem"], row["files_compared"]) == (None, 11)
+
+    file.write_text("\n".join(line.rsplit(",", 1)[0] for line in lines))
+    assert "mall: the counts are as expected" in harness("data", "check", "mall").out
+
+
+def test_check_goes_on_after_a_list_that_is_none(harness, mall):
+    """One data set that cannot be read is wrong; the others are told all the same."""
+    words = ("--folder", str(mall), "--pattern", PATTERN)
+    assert harness("data", "add", "plaza", *words).code == 0
+    file = shelf(Settings.from_environment()) / "mall" / "records.csv"
+    file.write_text("path,pid\n")
+    told, as_json = harness("data", "check"), harness("data", "check", "--json")
+
+    assert (told.code, as_json.code) == (6, 6)
+    rows = {row["key"]: row for row in as_json.json}
+    assert rows["plaza"]["problem"] is None
+    assert rows["mall"]["counts"] is None
+    assert f"{file} has no column 'camid'" in rows["mall"]["problem"]
+    assert f"mall: {file} has no column 'camid'" in told.err
 
 
 def change_bytes(images, files):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.data.catalogue import count, in_words
@@ -20,9 +20,22 @@ from harness.types import Record
 from harness.types.data import Records
 
 
-def check_own(
-    own: Own, root: Path, advance: Callable[[int], None] = lambda _n: None
-) -> tuple[Records, list[Finding]]:
+@dataclass(frozen=True, slots=True)
+class Checkup:
+    """What an examination gave.
+
+    Attributes:
+        records: Of the listing.
+        compared: How many of their files have a hash there, so that a change would be seen.
+        findings: What is odd, errors first.
+    """
+
+    records: Records
+    compared: int
+    findings: tuple[Finding, ...]
+
+
+def check_own(own: Own, root: Path, advance: Callable[[int], None] = lambda _n: None) -> Checkup:
     """Open every image of a registered data set and say what is odd, errors first.
 
     Args:
@@ -52,7 +65,8 @@ def check_own(
         *diagnose(gathered, found, single_camera=standard.junk == "none"),
         *_new_images(own, root, records),
     ]
-    return records, sorted(findings, key=lambda finding: finding.level != "error")
+    findings.sort(key=lambda finding: finding.level != "error")
+    return Checkup(records, sum(bool(one.sha256) for one in listed), tuple(findings))
 
 
 def _unmarked(records: Records) -> tuple[Record, ...]:
