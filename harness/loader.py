@@ -6,7 +6,8 @@ silence, one that fails to import stops all the others, and a misspelt hook pass
 - entry points are listed without importing anything;
 - two entry points of one name, or two plugins with one key, are an error that names both
   distributions;
-- a plugin that fails is a `PluginProblem`, fatal only for the command that asked for it;
+- a plugin that fails, or whose papers or protocols cannot be read, is a `PluginProblem`, fatal only
+  for the command that asked for it;
 - unknown hooks are found by `check_pending`.
 
 The data sets of the user's own (`harness data add NAME --csv|--folder`) are registered after the
@@ -30,7 +31,7 @@ from harness.definitions import METRICS
 from harness.errors import HarnessError, PluginError, UnknownName, UsageError
 from harness.hookspecs import PLUGIN_GROUP, PROJECT
 from harness.settings import Settings
-from harness.specs import all_protocols
+from harness.specs import all_protocols, read_papers, read_protocols
 from harness.types import DatasetSpec, MethodSpec, MetricSpec
 
 T = TypeVar("T")
@@ -97,7 +98,7 @@ class Registry:
         return self._find_or_raise("dataset", self.datasets, key, "harness data list")
 
     def origin(self, kind: str, key: str) -> Origin:
-        """Return where the thing of that kind ("method", "dataset", "metric") and key is from."""
+        """Return where the thing of that kind ("method", "dataset", ...) and key is from."""
         return self.origins[kind, key]
 
     def _find_or_raise(self, kind: str, known: Mapping[str, T], key: str, listing: str) -> T:
@@ -169,6 +170,10 @@ def _load_one(registry: Registry, origin: Origin, entry: EntryPoint) -> None:
         manager.register(entry.load(), name=origin.name)
         manager.check_pending()
         collected = _collect(manager)
+        papers = read_papers(collected.papers, "its paper")
+        earlier = registry.protocols if collected.protocols else ()
+        known = read_protocols(earlier, "a plugin's protocol")
+        protocols = read_protocols(collected.protocols, "its protocol", known)
     except Exception as error:  # noqa: BLE001 - whatever a plugin raises is the plugin's problem
         reason = f"{type(error).__name__}: {error}"
         registry.problems.append(PluginProblem(origin, reason, traceback.format_exc()))
@@ -177,6 +182,8 @@ def _load_one(registry: Registry, origin: Origin, entry: EntryPoint) -> None:
         ("method", registry.methods, collected.methods),
         ("dataset", registry.datasets, collected.datasets),
         ("metric", registry.metrics, collected.metrics),
+        ("paper", {}, list(papers.values())),
+        ("protocol", {}, list(protocols.values())),
     ):
         _merge(registry, kind, known, specs, origin)
     registry.protocols.extend(collected.protocols)
@@ -251,7 +258,7 @@ def _merge(
 ) -> None:
     for spec in specs:
         key = spec.name if kind == "metric" else spec.key
-        if key in known:
+        if key in known or (kind, key) in registry.origins:
             first = registry.origins.get((kind, key), Origin("core", "harness", "reid-harness", ""))
             _refuse_duplicate(kind, key, first, origin)
         known[key] = spec

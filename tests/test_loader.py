@@ -9,6 +9,7 @@ import pytest
 
 from harness.errors import PluginError, UnknownName
 from harness.loader import load_plugins, resolve
+from harness.specs import all_papers, all_protocols
 
 METHOD = """
 from harness import MethodConfig, MethodSpec, Recipe, hookimpl
@@ -19,6 +20,54 @@ def register_methods(register):
     register(MethodSpec(key="{key}", title="{key}", summary="", method_version=1,
                         config=MethodConfig, recipes={{"smoke": recipe}}, method="nowhere:Thing"))
 """
+
+PAPER = """
+key: stripes
+name: Stripes
+title: On stripes
+authors: [A. Author]
+venue: These tests
+year: 2020
+url: https://example.org/stripes
+tables:
+  - key: "1"
+    printed: Table 1
+    title: Stripes
+    document: stripes.md
+    ap: null
+    datasets:
+      viper: {protocol: viper, unknown: []}
+    rows:
+      - name: Stripes
+        cells: {viper: {rank1: "12.3"}}
+"""
+
+PROTOCOL = """
+key: stripes
+dataset: stripes
+title: one camera against the other
+source: made up
+query: {cameras: [1]}
+gallery: {cameras: [2]}
+junk: same-camera
+degradation: null
+headline: cmc_single@1
+splits:
+  - {train: [1], test: [2]}
+"""
+
+TEXTS = {"paper": PAPER, "protocol": PROTOCOL}
+
+
+def texts(papers: list[str], protocols: list[str]) -> str:
+    """Return the code of a plugin that brings these papers and protocols."""
+    return (
+        "from harness import hookimpl\n"
+        "@hookimpl\n"
+        f"def register_papers(register):\n    for text in {papers!r}: register(text)\n"
+        "@hookimpl\n"
+        f"def register_protocols(register):\n    for text in {protocols!r}: register(text)\n"
+    )
 
 
 @pytest.fixture
@@ -64,25 +113,74 @@ def test_third_party_plugin_is_found(install):
 
 
 def test_texts_of_a_plugin_are_collected(install):
-    """What a plugin registers as text, protocols and papers, is kept as it is."""
-    install(
-        "reid-texts",
-        "texts",
-        """
-        from harness import hookimpl
-
-        @hookimpl
-        def register_protocols(register):
-            register("a protocol")
-
-        @hookimpl
-        def register_papers(register):
-            register("a paper")
-        """,
-    )
+    """What a plugin registers as text, protocols and papers, is kept as it is, with its origin."""
+    install("reid-texts", "texts", texts(papers=[PAPER], protocols=[PROTOCOL]))
     registry = load_plugins()
 
-    assert (registry.protocols, registry.papers) == (["a protocol"], ["a paper"])
+    assert (registry.protocols, registry.papers) == ([PROTOCOL], [PAPER])
+    assert registry.origin("paper", "stripes").distribution == "reid-texts"
+    assert registry.origin("protocol", "stripes").distribution == "reid-texts"
+
+
+@pytest.mark.parametrize(
+    ("paper", "protocol", "said"),
+    [
+        (PAPER.replace("year: 2020\n", ""), PROTOCOL, "its paper, line 2: the key 'year' is mis"),
+        (
+            PAPER,
+            PROTOCOL.replace("junk: same-camera\n", ""),
+            "its protocol, line 2: the key 'junk'",
+        ),
+        (
+            PAPER,
+            PROTOCOL.replace("splits:\n  - {train: [1], test: [2]}", "splits_of: gone"),
+            "gone",
+        ),
+        (PAPER.replace("key: stripes", "key: rain"), PROTOCOL, "paper 'rain', which is there"),
+        (PAPER, PROTOCOL.replace("key: stripes", "key: viper"), "protocol 'viper', which is there"),
+    ],
+    ids=["paper", "protocol", "splits of none", "paper that ships", "protocol that ships"],
+)
+def test_wrong_text_of_a_plugin_is_a_problem_of_its_own(install, paper, protocol, said):
+    """A paper or protocol that is wrong is its plugin's problem; it stops no other."""
+    install("reid-texts", "texts", texts(papers=[paper], protocols=[protocol]))
+    registry = load_plugins()
+
+    assert [problem.origin.distribution for problem in registry.problems] == ["reid-texts"]
+    assert said in registry.problems[0].reason
+    assert (registry.papers, registry.protocols) == ([], [])
+    assert {"rain", "intact"} <= set(all_papers(registry.papers))
+
+
+def test_protocol_takes_the_splits_of_another_plugin(install):
+    """A protocol may take the identities of one that a plugin before it brings."""
+    other = PROTOCOL.replace("key: stripes", "key: striped").partition("splits:")[0]
+    install("reid-a", "a", texts(papers=[], protocols=[PROTOCOL]))
+    install("reid-b", "b", texts(papers=[], protocols=[f"{other}splits_of: stripes\n"]))
+    registry = load_plugins()
+
+    assert registry.problems == []
+    assert all_protocols(registry.protocols)["striped"].splits[0].train == (1,)
+
+
+@pytest.mark.parametrize("kind", ["paper", "protocol"])
+def test_two_plugins_with_one_paper_or_protocol(install, kind):
+    """Two plugins that bring one paper or protocol are refused, and both are named."""
+    brought = texts(**{"papers": [], "protocols": [], f"{kind}s": [TEXTS[kind]]})
+    install("reid-a", "a", brought)
+    install("reid-b", "b", brought)
+    with pytest.raises(PluginError, match=rf"the {kind} 'stripes': a \(reid-a.*b \(reid-b"):
+        load_plugins()
+
+
+def test_doctor_names_the_plugin_of_a_wrong_paper(harness, install):
+    """The doctor calls a plugin broken whose paper does not parse; other commands go on."""
+    install("reid-texts", "texts", texts(papers=["key: null"], protocols=[]))
+    doctor = harness("plugins", "doctor")
+
+    assert doctor.code == 3
+    assert "texts (reid-texts 1.0)" in doctor.out
+    assert harness("papers", "list").code == 0
 
 
 def test_broken_plugin_does_not_stop_the_others(install):

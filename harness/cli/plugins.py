@@ -104,7 +104,7 @@ def doctor(as_json: AsJson = False) -> None:
 
 def _print_health(registry: Registry) -> None:
     for origin in registry.loaded:
-        keys = sorted(key for (_, key), from_ in registry.origins.items() if from_ == origin)
+        keys = sorted({key for (_, key), from_ in registry.origins.items() if from_ == origin})
         stdout.print(f"[green]ok[/]      {origin}: {', '.join(keys) or 'brings nothing'}")
     for problem in registry.problems:
         stdout.print(f"[red]broken[/]  {problem.origin}, imported from {problem.origin.target}")

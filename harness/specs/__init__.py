@@ -6,7 +6,7 @@ Nothing here looks at images or at results.
 from harness.specs.cell import Cell, Settings, Source
 from harness.specs.folder import specs_folder
 from harness.specs.hashes import load_hashes
-from harness.specs.library import all_papers, all_protocols
+from harness.specs.library import all_papers, all_protocols, read_papers, read_protocols
 from harness.specs.paper import (
     Assumed,
     CellEntry,
@@ -51,5 +51,7 @@ __all__ = [
     "load_protocol",
     "parse_paper",
     "parse_protocol",
+    "read_papers",
+    "read_protocols",
     "specs_folder",
 ]

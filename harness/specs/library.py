@@ -1,12 +1,14 @@
 """All papers and protocols at hand: those that ship with the harness, and those of plugins.
 
 A plugin registers each as a YAML text (`register_papers`, `register_protocols`); the texts that
-the loader collected are what `of_plugins` means here.
+the loader collected are what `of_plugins` means here. The loader reads those of each plugin on its
+own first (`read_papers`, `read_protocols`), so that a wrong one is the problem of its plugin alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from harness.errors import PluginError
 from harness.specs.paper import PaperSpec, list_papers, load_paper, parse_paper
@@ -22,13 +24,8 @@ def all_papers(of_plugins: Iterable[str] = ()) -> dict[str, PaperSpec]:
     Raises:
         PluginError: If a plugin brings a key that is there already.
     """
-    papers = {key: load_paper(key) for key in list_papers()}
-    for text in of_plugins:
-        paper = parse_paper(text, "a plugin's paper")
-        if paper.key in papers:
-            raise _refusal("paper", paper.key)
-        papers[paper.key] = paper
-    return papers
+    shipped = {key: load_paper(key) for key in list_papers()}
+    return shipped | read_papers(of_plugins, "a plugin's paper")
 
 
 def all_protocols(of_plugins: Iterable[str] = ()) -> dict[str, ProtocolSpec]:
@@ -40,10 +37,53 @@ def all_protocols(of_plugins: Iterable[str] = ()) -> dict[str, ProtocolSpec]:
     Raises:
         PluginError: If a plugin brings a key that is there already.
     """
-    protocols = {key: load_protocol(key) for key in list_protocols()}
-    for text in of_plugins:
-        protocol = parse_protocol(text, "a plugin's protocol", protocols)
-        if protocol.key in protocols:
+    shipped = {key: load_protocol(key) for key in list_protocols()}
+    return shipped | read_protocols(of_plugins, "a plugin's protocol", shipped)
+
+
+def read_papers(texts: Iterable[str], origin: str) -> dict[str, PaperSpec]:
+    """Return the papers of YAML texts, by key.
+
+    Args:
+        texts: As plugins register them.
+        origin: What one is called in messages.
+
+    Raises:
+        UsageError: If a text is no paper.
+        PluginError: If the key of one ships with the harness, or is there twice.
+    """
+    shipped = list_papers()
+    papers: dict[str, PaperSpec] = {}
+    for text in texts:
+        paper = parse_paper(text, origin)
+        if paper.key in shipped or paper.key in papers:
+            raise _refusal("paper", paper.key)
+        papers[paper.key] = paper
+    return papers
+
+
+def read_protocols(
+    texts: Iterable[str],
+    origin: str,
+    known: Mapping[str, ProtocolSpec] = MappingProxyType({}),
+) -> dict[str, ProtocolSpec]:
+    """Return the protocols of YAML texts, by key.
+
+    Args:
+        texts: As plugins register them; one may take the splits of an earlier.
+        origin: What one is called in messages.
+        known: Others whose splits they may take.
+
+    Raises:
+        UsageError: If a text is no protocol.
+        UnknownName: If one takes the splits of a protocol that is not there.
+        PluginError: If the key of one ships with the harness, or is there twice.
+    """
+    shipped = list_protocols()
+    protocols: dict[str, ProtocolSpec] = {}
+    for text in texts:
+        protocol = parse_protocol(text, origin, {**known, **protocols})
+        if protocol.key in shipped or protocol.key in protocols:
             raise _refusal("protocol", protocol.key)
         protocols[protocol.key] = protocol
     return protocols

@@ -71,12 +71,12 @@ def failures(name: str) -> dict[str, str]:
         ("import nothing_of_that_name", "loads", "No module named 'nothing_of_that_name'"),
         (METHOD.replace("register_methods", "register_method"), "loads", "unknown hook"),
         ("import torch\n" + METHOD, "no-torch-at-import", "importing reid_stripes imports torch"),
-        (paper(URL="''' + ''' "), "published-tables", "url"),
+        (paper(URL="''' + ''' "), "loads", "'url' is None"),
         (paper(URL="stripes.pdf"), "published-tables", "has the url 'stripes.pdf'"),
         (paper(DOCUMENT="' '"), "published-tables", "which table of which document"),
         (paper(PROTOCOL="nothing"), "published-tables", "assumes the protocol 'nothing' on viper"),
-        (paper().replace("key: stripes", "key: rain"), "published-tables", "there already"),
-        (paper().replace("venue: These tests\n", ""), "published-tables", "venue"),
+        (paper().replace("key: stripes", "key: rain"), "loads", "there already"),
+        (paper().replace("venue: These tests\n", ""), "loads", "its paper, line 2"),
     ],
 )
 def test_fault_fails_its_check_alone(install, text, check, seen):

@@ -17,9 +17,10 @@ PLUGINS = (
     Check(
         name="loads",
         kind="plugin",
-        promise="Its entry point leads to a module that imports and whose hooks the harness knows.",
-        mend="Correct the entry point in pyproject.toml or the name of the hook, and reinstall; "
-        "`harness plugins doctor` shows the traceback.",
+        promise="Its entry point leads to a module that imports, whose hooks the harness knows, "
+        "and whose papers and protocols it can read.",
+        mend="Correct the entry point in pyproject.toml, the name of the hook or the YAML, and "
+        "reinstall; `harness plugins doctor` shows the traceback.",
         address=f"{_LOOK}:loads",
     ),
     Check(
@@ -33,7 +34,7 @@ PLUGINS = (
     Check(
         name="published-tables",
         kind="plugin",
-        promise="Each paper that it brings parses, is cited in full, and says which table of which "
+        promise="Each paper that it brings is cited in full, and says which table of which "
         "document each number was copied from and under which protocol.",
         mend="Complete the YAML that `register_papers` hands over: title, authors, venue, url; "
         "`printed`, `document` and `datasets` of each table.",

@@ -7,9 +7,7 @@ import os
 import subprocess
 import sys
 
-from harness.errors import HarnessError
-from harness.specs import all_papers, all_protocols
-from harness.specs.paper import PaperSpec, parse_paper
+from harness.specs import PaperSpec, all_protocols, read_papers
 from harness.testing.check import Broken
 from harness.testing.subjects import Subject, need
 
@@ -66,7 +64,7 @@ def imports_without_torch(subject: Subject) -> str:
 
 
 def published_tables_cite(subject: Subject) -> str:
-    """Parse the papers and protocols that it registers, and look for what a citation needs."""
+    """Look for what a citation needs in the papers that it registers."""
     _need_loaded(subject)
     plugin = subject.entry_point.load()
     texts: list[str] = []
@@ -75,23 +73,12 @@ def published_tables_cite(subject: Subject) -> str:
         hook(register=texts.append)
     need(texts, "it brings no paper")
     protocols = all_protocols(subject.registry.protocols)
-    papers = [_parsed(text) for text in texts]
-    try:
-        all_papers(subject.registry.papers)
-    except HarnessError as error:
-        raise Broken(str(error)) from error
+    papers = read_papers(texts, "its paper").values()
     for paper in papers:
         _check_citation(paper)
         _check_tables(paper, set(protocols))
     cells = sum(len(paper.cells()) for paper in papers)
     return f"{len(papers)} papers with {cells} published numbers"
-
-
-def _parsed(text: str) -> PaperSpec:
-    try:
-        return parse_paper(text, "its paper")
-    except HarnessError as error:
-        raise Broken(str(error)) from error
 
 
 def _check_citation(paper: PaperSpec) -> None:
