@@ -17,6 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from harness.loader import Registry
 from harness.run.numbers import intervals
+from harness.specs import PaperSpec, all_papers
 from harness.store import FitView, ModelVersionView, Store
 from harness.store.drafts import ProtocolInfo
 
@@ -57,7 +58,7 @@ def model_card(version: ModelVersionView, store: Store, registry: Registry) -> s
     Args:
         version: The version.
         store: With its fit and scores.
-        registry: Knows the data set and the metrics.
+        registry: Knows the data set, the metrics and the papers.
     """
     fit = store.models.find_fit(version)
     said = fit.provenance.get("description", {}) if fit else {}
@@ -69,7 +70,7 @@ def model_card(version: ModelVersionView, store: Store, registry: Registry) -> s
         .get_template("model_card.md.j2")
         .render(
             version=version,
-            summary=_summary(version, said),
+            summary=_summary(version, said, all_papers(registry.papers)),
             recipe=_recipe(fit) if fit else None,
             trained_on=dataset.card.title if dataset else version.dataset,
             tables=number_tables(version, store, registry),
@@ -106,11 +107,19 @@ def number_tables(
     return tables
 
 
-def _summary(version: ModelVersionView, said: Mapping[str, Any]) -> str:
-    title = said.get("title", version.method)
-    summary = said.get("summary", "")
-    paper = f" Paper: {said['paper']}." if said.get("paper") else ""
-    return f"{title}. {summary}{paper}".strip()
+def _summary(
+    version: ModelVersionView, said: Mapping[str, Any], papers: Mapping[str, PaperSpec]
+) -> str:
+    key: str = said.get("paper") or ""
+    parts = [f"{said.get('title', version.method)}.", said.get("summary", "")]
+    if key:
+        parts.append(f"Paper: {_citation(papers[key]) if key in papers else f'{key}.'}")
+    return " ".join(part for part in parts if part)
+
+
+def _citation(paper: PaperSpec) -> str:
+    authors = ", ".join(paper.authors)
+    return f"{authors}: {paper.title}. {paper.venue} {paper.year}. {paper.url}"
 
 
 def _recipe(fit: FitView) -> str:

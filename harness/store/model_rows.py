@@ -115,6 +115,17 @@ def check_points_at(session: Session, pointer: ModelAlias, address: ModelAddress
         )
 
 
+def refuse_aliased(session: Session, row: ModelVersion) -> None:
+    """Raise UsageError if an alias points at a version."""
+    aliases = views(session, [row])[0].aliases
+    if aliases:
+        raise UsageError(
+            f"{address_of(row)} is what {', '.join(map(repr, aliases))} points at.",
+            f"Move the alias first: `harness models alias ADDRESS {aliases[0]} --reason ...`, or "
+            "remove it with `--remove`.",
+        )
+
+
 def aliases_of(session: Session, name: str) -> dict[str, int]:
     """Return the aliases of a model, sorted, with the version that each points at."""
     rows = session.scalars(select(ModelAlias).filter_by(name=name).order_by(ModelAlias.alias))

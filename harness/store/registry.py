@@ -30,6 +30,7 @@ from harness.store.versions import (
     AliasMove,
     ModelVersionView,
     VersionDraft,
+    check_key,
     check_name,
     model_name,
 )
@@ -232,7 +233,12 @@ class ModelRegistry:
             return [AliasMove(**shared_values(row, AliasMove)) for row in rows]
 
     def set_tag(self, address: ModelAddress, key: str, value: str) -> ModelVersionView:
-        """Write a word on a version, over what it said before."""
+        """Write a word on a version, over what it said before.
+
+        Raises:
+            UsageError: If the key is none.
+        """
+        check_key(key)
         with self._database.writing() as session:
             row = find_or_raise(session, address)
             session.merge(ModelTag(name=row.name, version=row.version, key=key, value=value))
@@ -266,13 +272,7 @@ class ModelRegistry:
         """
         with self._database.writing() as session:
             row = find_or_raise(session, address)
-            aliases = views(session, [row])[0].aliases
-            if aliases:
-                raise UsageError(
-                    f"{address_of(row)} is what {', '.join(map(repr, aliases))} points at.",
-                    f"Move the alias first: `harness models alias ADDRESS {aliases[0]} --reason "
-                    "...`, or remove it with `--remove`.",
-                )
+            model_rows.refuse_aliased(session, row)
             row.deleted = now()
             session.flush()
             file = artifacts.place_of(self._folder, row.sha256, FILE)

@@ -121,3 +121,17 @@ def check_name(name: str, *, alias: bool = False) -> str:
             + (", and begin with a letter." if alias else ", and begin with a letter or digit."),
         )
     return name
+
+
+def check_key(key: str) -> str:
+    """Return the key of a tag, if it can stand in a line of a table.
+
+    Raises:
+        UsageError: If it cannot.
+    """
+    if not re.fullmatch(NAME, key):
+        raise UsageError(
+            f"{key!r} cannot be the key of a tag.",
+            "Use letters, digits, dots, - and _, and begin with a letter or digit.",
+        )
+    return key

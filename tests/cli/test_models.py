@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 import subprocess
 import sys
 
@@ -12,6 +13,7 @@ import torch
 from safetensors.torch import save_file
 
 from harness.run.model_card import code, escaped
+from harness.specs import load_paper
 
 MODEL = "models:/baseline-hr-synthped"
 
@@ -141,10 +143,42 @@ class TestCard:
 
     def test_escaped(self, harness, trained):
         """Nothing that a user wrote is Markdown or HTML in the card."""
-        harness("models", "tag", trained, "a|b=<img src=x> *c*\n# d")
+        harness("models", "tag", trained, "a_b=<img src=x> |*c*\n# d")
         card = harness("models", "show", trained, "--card", "-").out
 
-        assert r"| tag a\|b | \<img src=x\> \*c\* \# d |" in card
+        assert r"| tag a\_b | \<img src=x\> \|\*c\* \# d |" in card
+
+    def test_cites_the_paper(self, harness, trained):
+        """The paper of the method is cited in full, not by the key of a file."""
+        summary = harness("models", "show", trained, "--card", "-").out.splitlines()[2]
+        paper = load_paper("rain")
+
+        assert summary.endswith(
+            f"Paper: {', '.join(paper.authors)}: {paper.title}. {paper.venue} {paper.year}. "
+            f"{paper.url}"
+        )
+
+    def test_of_a_paper_that_is_not_here(self, harness, trained, home):
+        """Where the plugin with the paper is gone, its key is what there is to say."""
+        with sqlite3.connect(home / "harness.sqlite") as database:
+            database.execute(
+                "update fit set provenance = replace(provenance, '\"rain\"', '\"a_b\"')"
+            )
+        summary = harness("models", "show", trained, "--card", "-").out.splitlines()[2]
+
+        assert summary.endswith(r"Paper: a\_b.")
+
+    def test_of_two_scores(self, harness, trained, home):
+        """What is said of all numbers is said once, however many tables there are."""
+        with sqlite3.connect(home / "harness.sqlite") as database:
+            database.execute("pragma foreign_keys = off")
+            columns = [row[1] for row in database.execute("pragma table_info(score)")]
+            values = ", ".join("id || 'x'" if c == "id" else c for c in columns)
+            database.execute(f"insert into score select {values} from score")
+        card = harness("models", "show", trained, "--card", "-").out
+
+        assert card.count("| metric | definition |") == 2
+        assert card.count("A run of this method over all splits") == 1
 
     def test_there_already(self, harness, trained, tmp_path):
         """A file is written over only where that was asked for."""

@@ -235,6 +235,13 @@ class TestTags:
         assert store.models.where("m")[1].tags == {}
         assert store.models.remove_tag(at(1), "a").tags == {"reviewed": "yes"}
 
+    @pytest.mark.parametrize("key", ["", " ", "a b", "a\nb", "a=b", "\x1b[1m"])
+    def test_no_key(self, store, two, key):
+        """A key that is blank, or that a table could not show, is refused."""
+        with pytest.raises(UsageError, match="cannot be the key of a tag"):
+            store.models.set_tag(at(1), key, "")
+        assert store.models.where("m")[0].tags == {}
+
     def test_of_nothing(self, store, two):
         """A tag that is not there cannot be removed."""
         store.models.set_tag(at(1), "a", "")
