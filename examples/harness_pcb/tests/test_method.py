@@ -7,7 +7,17 @@ import math
 import pytest
 import torch
 from reid_pcb import PAPER, PcbConfig
-from reid_pcb.method import concatenate, identity_loss, pool_stripes, stripes_loss
+from reid_pcb.method import (
+    PcbMethod,
+    Reduction,
+    concatenate,
+    identity_loss,
+    pool_stripes,
+    stripes_loss,
+)
+from torch.optim import SGD
+
+from harness import Augment, FitContext, Stage
 
 
 class TestPoolStripes:
@@ -89,6 +99,20 @@ class TestStripesLoss:
         assert torch.allclose(joint[:, 2], alone[:, 2])
 
 
+class TestReduction:
+    """h_i, the convolution and what stands around it."""
+
+    def test_dropout_is_of_training_alone(self) -> None:
+        """Two passes over the same g_i differ in training, and agree in evaluation."""
+        torch.manual_seed(4)
+        reduction, g = Reduction(channels=64, d=8, dropout=0.5), torch.randn(4, 64, 6)
+        reduction.eval()
+        assert torch.equal(reduction(g), reduction(g))
+
+        reduction.drop.train()  # and no other layer
+        assert not torch.equal(reduction(g), reduction(g))
+
+
 class TestConcatenate:
     """G, the descriptor."""
 
@@ -130,3 +154,67 @@ def test_stripes_must_be_equal() -> None:
     """A height that p stripes do not share equally is refused, and the message has one that is."""
     with pytest.raises(ValueError, match="multiple of 96"):
         PcbConfig(height=256)
+
+
+class TestStage:
+    """Training as the paper has it, read off the stage that the harness would run."""
+
+    @pytest.fixture
+    def method(self) -> PcbMethod:
+        """The paper's settings on a narrow backbone, before 12,936 images of 751 identities."""
+        config = PcbConfig(**{**PAPER.values, "base_width": 4})
+        return PcbMethod(config, FitContext(identities=751, images=12_936, cameras=6))
+
+    @pytest.fixture
+    def stage(self, method: PcbMethod) -> Stage:
+        """The one stage of training."""
+        (stage,) = method.stages()
+        return stage
+
+    def test_what_is_new_learns_ten_times_faster(self, method: PcbMethod, stage: Stage) -> None:
+        """0.01 in the backbone, 0.1 in all else; nothing is left out or trained twice."""
+        (sgd,) = stage.optimisers.values()
+        old, new = sgd.param_groups
+        layers = [*method.reduction.parameters(), *method.classifiers.parameters()]
+
+        assert [id(p) for p in old["params"]] == [id(p) for p in method.backbone.parameters()]
+        assert [id(p) for p in new["params"]] == [id(p) for p in layers]
+        assert (old["lr"], new["lr"]) == pytest.approx((0.01, 0.1))
+
+    def test_the_optimiser_is_theirs(self, stage: Stage) -> None:
+        """SGD with Nesterov's momentum of 0.9 and a weight decay of 5e-4, in both groups."""
+        (sgd,) = stage.optimisers.values()
+
+        assert isinstance(sgd, SGD)
+        for group in sgd.param_groups:
+            assert (group["momentum"], group["nesterov"]) == (0.9, True)
+            assert group["weight_decay"] == 5e-4
+
+    def test_the_rate_falls_once_after_forty_of_sixty_epochs(self, stage: Stage) -> None:
+        """It is whole at 39/60 of the training and a tenth at 41/60 and at the end."""
+        assert stage.schedule(0) == stage.schedule(39 / 60) == 1
+        assert stage.schedule(41 / 60) == stage.schedule(59 / 60) == pytest.approx(0.1)
+
+    def test_sixty_epochs_of_images_that_are_only_flipped(self, stage: Stage) -> None:
+        """64 images a step, 60 x 12,936 in all, flipped in half of the cases and no more."""
+        (stream,) = stage.streams.values()
+
+        assert (stream.identities, stream.images) == (16, 4)
+        assert stage.steps == math.ceil(60 * 12_936 / 64)
+        assert stream.augment == Augment(flip=0.5)
+
+    def test_the_settings_reach_the_network(self, method: PcbMethod) -> None:
+        """Half of g_i is dropped, 256 channels are left, and six classifiers read them."""
+        assert method.reduction.drop.p == 0.5
+        assert method.reduction.convolution.out_channels == 256
+        assert len(method.classifiers.stripes) == 6
+        assert set(method.networks) == {"backbone", "reduction", "classifiers"}
+
+
+def test_other_settings_move_the_schedule_and_the_augmentation() -> None:
+    """What a recipe sets of decay and gain is what the stage has."""
+    config = PcbConfig(height=96, width=32, base_width=4, d=16, decay=0.25, gain=0.2)
+    (stage,) = PcbMethod(config, FitContext(identities=4, images=64, cameras=2)).stages()
+
+    assert (stage.schedule(0.24), stage.schedule(0.26)) == pytest.approx((1, 0.1))
+    assert stage.streams["train"].augment.gain == 0.2
