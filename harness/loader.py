@@ -171,9 +171,9 @@ def _load_one(registry: Registry, origin: Origin, entry: EntryPoint) -> None:
         manager.check_pending()
         collected = _collect(manager)
         papers = read_papers(collected.papers, "its paper")
-        earlier = registry.protocols if collected.protocols else ()
-        known = read_protocols(earlier, "a plugin's protocol")
-        protocols = read_protocols(collected.protocols, "its protocol", known)
+        texts = registry.protocols if collected.protocols else ()
+        earlier = read_protocols(texts, "a plugin's protocol")
+        protocols = read_protocols(collected.protocols, "its protocol", earlier)
     except Exception as error:  # noqa: BLE001 - whatever a plugin raises is the plugin's problem
         reason = f"{type(error).__name__}: {error}"
         registry.problems.append(PluginProblem(origin, reason, traceback.format_exc()))
@@ -194,7 +194,8 @@ def _load_one(registry: Registry, origin: Origin, entry: EntryPoint) -> None:
 def _load_own(registry: Registry, settings: Settings) -> None:
     """Register the data sets of the user's own; one that is broken is a problem of its own."""
     names = list_own(settings)
-    taken = _protocols_of(registry) if names else {}
+    there = all_protocols(registry.protocols) if names else {}
+    taken = {key: protocol.dataset for key, protocol in there.items()}
     for key in names:
         origin = Origin(key, str(shelf(settings) / key), OWN, "")
         try:
@@ -207,14 +208,6 @@ def _load_own(registry: Registry, settings: Settings) -> None:
         _merge(registry, "dataset", registry.datasets, [own.spec], origin)
         registry.protocols.extend(own.texts)
         taken |= {protocol.key: key for protocol in own.protocols}
-
-
-def _protocols_of(registry: Registry) -> dict[str, str]:
-    """Return the data set of each protocol that ships or that a plugin brings, by its key."""
-    try:
-        return {key: spec.dataset for key, spec in all_protocols(registry.protocols).items()}
-    except HarnessError:  # of a plugin: told where protocols are needed
-        return {key: spec.dataset for key, spec in all_protocols().items()}
 
 
 def _check_protocols(own: Own, taken: Mapping[str, str]) -> None:
