@@ -17,7 +17,7 @@ from harness.testing.check import Check, Result, run_check
 from harness.testing.subjects import Subject, find_subjects
 
 SLOW = 5.0  # [s]; what took longer is named
-COLOURS = {"ok": "green", "failed": "red", "skipped": "yellow"}
+COLOURS = {"ok": "green", "failed": "red", "blocked": "magenta", "skipped": "yellow"}
 
 Name = Annotated[
     str | None,
@@ -44,7 +44,7 @@ def check_plugin(
     """Check what the harness promises of a plugin, and say how to mend what breaks it.
 
     A plugin is checked with all that it brings, a method on the embedded data set with its recipe
-    `tiny`. Exits with 3 if a check fails.
+    `tiny`. Exits with 3 if a check fails, or is blocked: what it looks at cannot be had.
 
     Examples:
     - `harness plugins check my-method`
@@ -60,12 +60,12 @@ def check_plugin(
         _show_checks([check for check, _ in chosen], as_json=as_json)
         return
     results = _run(chosen, reasons)
-    failed = [result for result in results if result.status == "failed"]
+    passed = all(result.status in ("ok", "skipped") for result in results)
     if as_json:
-        emit_json({"name": name, "passed": not failed, "checks": list(map(_as_json, results))})
+        emit_json({"name": name, "passed": passed, "checks": list(map(_as_json, results))})
     else:
         _print(results)
-    if failed:
+    if not passed:
         raise typer.Exit(PluginError.exit_code)
 
 

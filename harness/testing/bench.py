@@ -22,7 +22,7 @@ from harness.evaluation.extract import make_batch
 from harness.loader import Registry, resolve
 from harness.settings import Settings
 from harness.specs import all_protocols
-from harness.testing.check import NotRun
+from harness.testing.check import Blocked
 from harness.training.device import seed_everything
 from harness.types import EmbedBatch, FitContext, Method, MethodConfig, MethodSpec, Recipe, Record
 from harness.types.method import Role
@@ -63,7 +63,7 @@ class Bench:
         """Return the bench of a method, its images decoded.
 
         Raises:
-            NotRun: If the method has no recipe that its config takes.
+            Blocked: If the method has no recipe that its config takes.
         """
         recipe = next((spec.recipes[name] for name in RECIPES if name in spec.recipes), None)
         try:
@@ -71,7 +71,7 @@ class Bench:
         except ValueError:
             config = None
         if recipe is None or config is None:
-            raise NotRun("it has no recipe to try it with: see `recipes`")
+            raise Blocked("it has no recipe to try it with: see `recipes`")
         dataset = registry.dataset(DATASET)
         root, records = load(dataset, Settings.from_environment())
         rules = all_protocols(registry.protocols)[dataset.protocol]
@@ -113,12 +113,12 @@ class Bench:
         """Return the method as it is before training.
 
         Raises:
-            NotRun: If it cannot be built, which is another check's to tell.
+            Blocked: If it cannot be built, which is another check's to tell.
         """
         try:
             return self.construct(seed)
         except Exception as error:
-            raise NotRun("it cannot be built: see `builds`") from error
+            raise Blocked("it cannot be built: see `builds`") from error
 
     def batch(self, records: Sequence[Record], role: Role) -> EmbedBatch:
         """Return what the method sees of some records."""
@@ -136,16 +136,16 @@ class Bench:
             size: Images in a batch; None puts all into one.
 
         Raises:
-            NotRun: If they are no features, which is another check's to tell.
+            Blocked: If they are no features, which is another check's to tell.
         """
         step = size or len(records)
         chunks = [records[start : start + step] for start in range(0, len(records), step)]
         try:
             features = embed(method, [self.batch(chunk, role) for chunk in chunks])
         except Exception as error:
-            raise NotRun("`embed` fails: see `finite-features`") from error
+            raise Blocked("`embed` fails: see `finite-features`") from error
         if not features or any(find_fault(rows, len(records)) for rows in features.values()):
-            raise NotRun("its features cannot be used: see `finite-features`")
+            raise Blocked("its features cannot be used: see `finite-features`")
         return features
 
 

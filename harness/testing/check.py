@@ -1,8 +1,9 @@
 """What a check is: a name, a promise, how to mend it, and a function that looks.
 
 A check's function takes a `Subject` and returns in a phrase what it saw. It raises `Broken` where
-the promise is not kept and `NotRun` where there is nothing to look at. `Check.run` turns the first
-into a `CheckFailure`, which says everything that the author of a plugin needs to know.
+the promise is not kept, `NotRun` where there is nothing to look at, and `Blocked` where something
+that another check tells is in the way, which is no pass. `Check.run` turns the first into a
+`CheckFailure`, which says everything that the author of a plugin needs to know.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from harness.testing.subjects import Subject
 
 Kind = Literal["plugin", "method", "dataset", "metric"]
-Status = Literal["ok", "failed", "skipped"]
+Status = Literal["ok", "failed", "blocked", "skipped"]
 
 
 class Broken(Exception):
@@ -28,6 +29,10 @@ class Broken(Exception):
 
 class NotRun(Exception):
     """There is nothing to look at; the message is why."""
+
+
+class Blocked(NotRun):
+    """It could not be looked at; the message is why, and which check tells more."""
 
 
 class CheckFailure(AssertionError):
@@ -77,7 +82,7 @@ class Check:
 
         Raises:
             CheckFailure: If it does not keep it, or raises something while it is looked at.
-            NotRun: If there is nothing to look at.
+            NotRun: If there is nothing to look at; Blocked, if it could not be looked at.
         """
         __tracebackhide__ = True
         look: Callable[[Subject], str] = pkgutil.resolve_name(self.address)
@@ -100,8 +105,8 @@ class Result:
     Attributes:
         check: The check.
         key: Of the subject.
-        status: `ok`, `failed` or `skipped`.
-        seen: What was seen, or why it was skipped.
+        status: `ok`, `failed`, `blocked` (it could not be looked at) or `skipped`.
+        seen: What was seen, or why nothing was.
         seconds: What it took [s]; what several checks share counts for the first of them.
     """
 
@@ -122,6 +127,8 @@ def run_check(check: Check, subject: Subject, skip: Mapping[str, str]) -> Result
         seen = check.run(subject)
     except CheckFailure as failure:
         status, seen = "failed", failure.seen
+    except Blocked as reason:
+        status, seen = "blocked", str(reason)
     except NotRun as reason:
         status, seen = "skipped", str(reason)
     return Result(check, subject.key, status, seen, time.perf_counter() - start)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from harness.errors import HarnessError, PluginError, UnknownName
 from harness.hookspecs import PLUGIN_GROUP
 from harness.loader import Origin, Registry, load_plugins
-from harness.testing.check import Kind, NotRun
+from harness.testing.check import Blocked, Kind, NotRun
 from harness.types import DatasetSpec, MethodSpec, MetricSpec, Record
 
 if TYPE_CHECKING:
@@ -167,6 +167,12 @@ def _entry_points() -> Sequence[EntryPoint]:
 
 
 def need(condition: object, why_not: str) -> None:
-    """Raise NotRun with a reason unless a condition holds."""
+    """Raise NotRun with a reason unless a condition holds: there is nothing to look at."""
     if not condition:
         raise NotRun(why_not)
+
+
+def need_unblocked(condition: object, why_not: str) -> None:
+    """Raise Blocked with a reason unless a condition holds, of which another check tells."""
+    if not condition:
+        raise Blocked(why_not)

@@ -48,12 +48,34 @@ def test_key_of_a_plugin_that_does_not_load_is_refused_with_its_name(harness, in
 def test_skipped_with_a_reason_it_does_not_fail(harness, install):
     """A check that is skipped with a reason is shown with it, and fails nothing."""
     install("stripes", "import nothing_of_that_name")
-    outcome = harness(*CHECK, "stripes", "--skip", "loads=on another machine it does", "--json")
-    (row,) = (row for row in outcome.json["checks"] if row["check"] == "loads")
+    skip = ("--skip", "loads=on another machine it does")
+    outcome = harness(*CHECK, "stripes", "--only", "loads", *skip, "--json")
+    (row,) = outcome.json["checks"]
 
     assert outcome.code == 0
     assert row["status"] == "skipped"
     assert row["seen"] == "on another machine it does"
+
+
+def test_skipping_what_blocks_the_rest_is_no_pass(harness, install):
+    """A reason given for one check is none for those that it keeps from looking."""
+    install("stripes", "import nothing_of_that_name")
+    outcome = harness(*CHECK, "stripes", "--skip", "loads=on another machine it does", "--json")
+
+    assert outcome.code == 3
+    assert {row["status"] for row in outcome.json["checks"]} == {"ok", "skipped", "blocked"}
+
+
+@pytest.mark.usefixtures("faulty", "synthped")
+def test_what_could_not_be_looked_at_is_no_pass(harness):
+    """A check that something else is in the way of is blocked, and ends with exit code 3."""
+    only = ("--only", "gradients", "--only", "batch-size")
+    outcome = harness(*CHECK, "cannotbebuilt", *only, "--json")
+
+    assert outcome.code == 3
+    assert not outcome.json["passed"]
+    assert {row["status"] for row in outcome.json["checks"]} == {"blocked"}
+    assert {row["seen"] for row in outcome.json["checks"]} == {"it cannot be built: see `builds`"}
 
 
 def test_only_runs_what_is_named(harness):

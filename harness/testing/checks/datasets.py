@@ -14,9 +14,9 @@ from harness.errors import HarnessError
 from harness.loader import resolve
 from harness.pixels import read_image
 from harness.specs import ProtocolSpec, all_protocols, load_hashes
-from harness.testing.check import Broken, NotRun
+from harness.testing.check import Blocked, Broken
 from harness.testing.copies import find_root
-from harness.testing.subjects import Subject, need
+from harness.testing.subjects import Subject, need_unblocked
 from harness.types import Split
 from harness.types.data import Subset
 
@@ -113,7 +113,7 @@ def images_decode(subject: Subject) -> str:
     root, records = subject.copy
     chosen = records[:: max(1, len(records) // DECODED)][:DECODED]
     chosen = [record for record in chosen if (root / record.path).is_file()]
-    need(chosen, "none of its files is there: see `record-paths`")
+    need_unblocked(chosen, "none of its files is there: see `record-paths`")
     sides = [min(read_image(root / record.path).shape[:2]) for record in chosen]
     return f"{len(chosen)} of {len(records):,}, the smallest side is {min(sides)} pixels"
 
@@ -183,7 +183,7 @@ def _protocol(subject: Subject) -> Protocol:
     try:
         return apply_protocol(_rules(subject), records, manifest="")
     except (HarnessError, Broken) as error:
-        raise NotRun("its protocol does not apply: see `protocol`") from error
+        raise Blocked("its protocol does not apply: see `protocol`") from error
 
 
 def _splits(protocol: Protocol) -> Iterator[Split]:

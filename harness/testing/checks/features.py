@@ -25,8 +25,8 @@ from harness.testing.bench import (
     same_bits,
     snapshot,
 )
-from harness.testing.check import Broken, NotRun
-from harness.testing.subjects import Subject, need
+from harness.testing.check import Blocked, Broken, NotRun, in_words
+from harness.testing.subjects import Subject, need_unblocked
 from harness.types import Method, Record, Restores
 from harness.types.method import Role
 
@@ -84,15 +84,19 @@ def order_does_not_matter(subject: Subject) -> str:
 def batch_size_does_not_matter(subject: Subject) -> str:
     """Embed images one by one and all at once, in float32 and in bfloat16."""
     bench = _repeating(subject)
-    need(_gap_of_orders(bench) <= FLOAT32, "the order of a batch matters: see `batch-order`")
+    need_unblocked(
+        _gap_of_orders(bench) <= FLOAT32, "the order of a batch matters: see `batch-order`"
+    )
     method = bench.build()
     said = []
     for kind, limit in (("float32", FLOAT32), ("bf16", BF16)):
-        gap = 0.0
         with torch.autocast("cpu", torch.bfloat16, enabled=kind == "bf16"):
-            for records, role in _sides(bench):
-                together = bench.embed(method, records, role)
-                gap = max(gap, relative_gap(together, bench.embed(method, records, role, size=1)))
+            try:
+                gap = _gap_of_sizes(bench, method)
+            except Blocked as blocked:
+                if kind == "float32":
+                    raise
+                raise _broken_in_half(blocked) from blocked.__cause__
         said.append(f"{_check_gap(gap, limit, f'one by one in {kind}')} in {kind}")
     return ", ".join(said)
 
@@ -189,7 +193,9 @@ def _sides(bench: Bench) -> tuple[tuple[Sequence[Record], Role], ...]:
 
 def _repeating(subject: Subject) -> Bench:
     """Return the bench of a method whose features repeat."""
-    need(subject.bench.repeats, "its features do not repeat: see `deterministic-features`")
+    need_unblocked(
+        subject.bench.repeats, "its features do not repeat: see `deterministic-features`"
+    )
     return subject.bench
 
 
@@ -202,6 +208,22 @@ def _gap_of_orders(bench: Bench) -> float:
         backwards = bench.embed(method, records[::-1], role)
         gaps.append(relative_gap(forwards, {k: v.flip(0) for k, v in backwards.items()}))
     return max(gaps)
+
+
+def _gap_of_sizes(bench: Bench, method: Method) -> float:
+    """Return by how much a feature differs where its image is embedded alone."""
+    gaps = []
+    for records, role in _sides(bench):
+        together = bench.embed(method, records, role)
+        gaps.append(relative_gap(together, bench.embed(method, records, role, size=1)))
+    return max(gaps)
+
+
+def _broken_in_half(blocked: Blocked) -> Broken:
+    """Return what to say of features that there are in float32, but not in bfloat16."""
+    cause = blocked.__cause__
+    seen = f"`embed` raised {in_words(cause)}" if cause else "its features cannot be used"
+    return Broken(f"in bf16, {seen}; in float32 all is well")
 
 
 def _check_bits(first: dict[str, Tensor], second: dict[str, Tensor], when: str) -> None:
@@ -228,7 +250,7 @@ def _extract(
     try:
         features = extract(method, records, bank, role, CPU)
     except Exception as error:
-        raise NotRun("its features cannot be extracted: see `runs-on-cpu`") from error
+        raise Blocked("its features cannot be extracted: see `runs-on-cpu`") from error
     return {name: torch.from_numpy(rows) for name, rows in features.items()}
 
 

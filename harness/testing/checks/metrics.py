@@ -10,7 +10,7 @@ import numpy as np
 from harness.definitions.measure import measure
 from harness.errors import HarnessError
 from harness.loader import resolve
-from harness.testing.check import Broken, NotRun
+from harness.testing.check import Blocked, Broken, NotRun
 from harness.testing.samples import Quality, Sample, arrays_of, compute, make_sample
 from harness.testing.subjects import Subject, need
 from harness.types import Evidence, MetricInput, MetricSpec
@@ -145,9 +145,9 @@ def _values(spec: MetricSpec, sample: Sample, k: int | None) -> Any:
     except NotRun:
         raise
     except Exception as error:
-        raise NotRun("its formula fails: see `metric-range`") from error
+        raise Blocked("its formula fails: see `metric-range`") from error
     if _fault(spec, values, _size(sample)):
-        raise NotRun("its values cannot be used: see `metric-range`")
+        raise Blocked("its values cannot be used: see `metric-range`")
     return values
 
 

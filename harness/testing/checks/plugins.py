@@ -9,7 +9,7 @@ import sys
 
 from harness.specs import PaperSpec, all_protocols, read_papers
 from harness.testing.check import Broken
-from harness.testing.subjects import Subject, need
+from harness.testing.subjects import Subject, need, need_unblocked
 
 HEAVY = ("accelerate", "kornia", "torch", "torchmetrics", "torchvision")
 """What takes seconds to import and has no place behind `harness --help`."""
@@ -111,10 +111,10 @@ def _check_tables(paper: PaperSpec, protocols: set[str]) -> None:
 
 
 def _need_no_conflict(subject: Subject) -> None:
-    need(subject.conflict is None, "two plugins contradict each other: see `unique-keys`")
+    need_unblocked(subject.conflict is None, "two plugins contradict each other: see `unique-keys`")
 
 
 def _need_loaded(subject: Subject) -> None:
     _need_no_conflict(subject)
     loaded = {origin.name for origin in subject.registry.loaded}
-    need(subject.key in loaded, "it does not load: see `loads`")
+    need_unblocked(subject.key in loaded, "it does not load: see `loads`")

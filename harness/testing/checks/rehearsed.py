@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.testing.check import Broken, NotRun
 from harness.testing.rehearsal import Rehearsal
-from harness.testing.subjects import Subject, need
+from harness.testing.subjects import Subject, need, need_unblocked
 
 GROWTH = 0.25  # of the pixels embedded, by which the peak of memory may rise
 MIB = 2**20
@@ -61,5 +61,5 @@ def numbers_are_carried(subject: Subject) -> str:
 
 def _finished(subject: Subject) -> Rehearsal:
     rehearsal = subject.rehearsal
-    need(rehearsal.error is None, "its runs do not come to an end: see `runs-on-cpu`")
+    need_unblocked(rehearsal.error is None, "its runs do not come to an end: see `runs-on-cpu`")
     return rehearsal
