@@ -2,8 +2,9 @@
 
 One process starts a run and is killed with SIGKILL at the first checkpoint of its fit. Another
 resumes it, makes the same fit afresh, and measures on the way. Both are of `harness.testing.worker`
-and have a HARNESS_HOME of their own. They are forked, where the system can, from a server that has
-imported torch but no plugin, since importing torch takes longer than the runs.
+and have a home of their own, where nothing was downloaded before. They are forked, where the system
+can, from a server that has imported torch but no plugin, since importing torch takes longer than
+the runs.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from harness.testing.bench import Bench
 
 PATIENCE = 300.0  # [s] for one process
 PAUSE = 0.005  # [s] between two looks for a checkpoint
+WITHHELD = ("HARNESS_", "HF_", "HUGGINGFACE_", "TRANSFORMERS_", "XDG_")  # variables
 PRELOADED = ["harness.run.execute", "harness.testing.bench", "harness.testing.worker"]
 
 
@@ -77,7 +79,7 @@ def rehearse(bench: Bench) -> Rehearsal:
         bench: The method, its recipe, and the folder of the images.
 
     Raises:
-        NotRun: If the method cannot be built.
+        Blocked: If the method cannot be built.
     """
     trains = any(stage.steps for stage in bench.build().stages())
     with TemporaryDirectory() as folder:
@@ -90,19 +92,33 @@ def rehearse(bench: Bench) -> Rehearsal:
             environment=_environment(home),
             report=Path(folder) / "report.json",
             output=Path(folder) / "output.txt",
+            connections=Path(folder) / "connections.txt",
         )
         killed = trains and _kill_in_the_middle(task, home)
         found = _work(task)
-    return Rehearsal.model_validate({**found, "killed": killed})
+        tried = _read_connections(task)
+    return Rehearsal.model_validate({**found, "killed": killed, "connections": tried})
 
 
 def _environment(home: Path) -> Mapping[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("HARNESS_")}
+    """Return the variables of this process, but for a home and caches that are still empty."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(WITHHELD)}
     return kept | {
+        "HOME": str(home),
+        "XDG_CACHE_HOME": str(home / "cache"),
+        "TORCH_HOME": str(home / "cache" / "torch"),
+        "HF_HOME": str(home / "cache" / "huggingface"),
         "HARNESS_HOME": str(home),
         "HARNESS_CHECKPOINT_SECONDS": "0",
         "CUDA_VISIBLE_DEVICES": "",
     }
+
+
+def _read_connections(task: worker.Task) -> list[str]:
+    """Return each connection that one of the processes tried, once."""
+    if not task.connections.is_file():
+        return []
+    return list(dict.fromkeys(task.connections.read_text(encoding="utf-8").splitlines()))
 
 
 def _kill_in_the_middle(task: worker.Task, home: Path) -> bool:

@@ -1,7 +1,8 @@
 """What happens in the processes that rehearse a method.
 
 The environment is the task's, and what is printed goes to its file. Connections are refused by an
-audit hook, set before the plugin is imported: what another program does for it is not seen.
+audit hook, set before the plugin is imported: what another program does for it is not seen. What
+was downloaded before is not found: home and caches are the task's own.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ from harness.types import EmbedBatch, Method
 
 BATCH = 64  # images
 PIXELS = 32 * 2**20  # bytes, of the images whose memory is watched
+LOOKUPS = ("socket.gethostbyname", "socket.gethostbyaddr", "socket.getnameinfo")
+SENDS = ("socket.connect", "socket.sendto", "socket.sendmsg")
 FIT_FIELDS = (
     "method",
     "method_version",
@@ -52,6 +55,7 @@ class Task:
         environment: All of its variables.
         report: Where the report goes.
         output: Where goes what is printed.
+        connections: Where go the connections that are tried, one a line.
     """
 
     key: str
@@ -59,6 +63,7 @@ class Task:
     environment: Mapping[str, str]
     report: Path
     output: Path
+    connections: Path
 
     @property
     def request(self) -> RunRequest:
@@ -81,52 +86,54 @@ class Report:
     error: str | None = None
     resumed: str | None = None
     afresh: str | None = None
-    connections: list[str] = field(default_factory=list)
     memory: dict[str, int] | None = None
     lost: list[str] = field(default_factory=list)
 
 
 class Guard:
-    """Refuses connections and writes them down.
+    """Refuses connections, and writes them down at once: the process may not live on.
 
     Attributes:
-        tried: `host:port` and while what, each once.
         doing: What is going on.
+
+    Args:
+        log: Gets `host:port` and while what, one a line.
     """
 
-    def __init__(self) -> None:
-        self.tried: list[str] = []
+    def __init__(self, log: Path) -> None:
         self.doing = "it was imported"
+        self._log = log
         sys.addaudithook(self._audit)
 
     def _audit(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event == "socket.getaddrinfo":
             self._refuse(f"{arguments[0]}:{arguments[1]}")
-        elif event in ("socket.connect", "socket.sendto") and isinstance(arguments[1], tuple):
-            self._refuse(":".join(map(str, arguments[1][:2])))  # a local socket has a path
+        elif event in LOOKUPS:
+            self._refuse(str(arguments[0]))
+        elif event in SENDS and isinstance(arguments[1], tuple):  # a local socket has a path
+            self._refuse(":".join(map(str, arguments[1][:2])))
 
     def _refuse(self, address: str) -> None:
-        said = f"{address} while {self.doing}"
-        if said not in self.tried:
-            self.tried.append(said)
+        with self._log.open("a", encoding="utf-8") as log:
+            log.write(f"{address} while {self.doing}\n")
         raise ConnectionRefusedError("The conformance kit lets no plugin use the network.")
 
 
 def run_once(task: Task) -> None:
     """Run the method; what the process is killed in."""
     _settle(task)
+    Guard(task.connections).doing = "it was trained"
     execute(task.request, Console(stderr=True))
 
 
 def rehearse(task: Task) -> None:
     """Rehearse the method and write the report."""
     _settle(task)
-    report, guard = Report(), Guard()
+    report, guard = Report(), Guard(task.connections)
     try:
         _rehearse(task, report, guard)
     except Exception as error:  # noqa: BLE001 - whatever ends it is what there is to report
         report.error = f"while {guard.doing}, {type(error).__name__}: {error}".rstrip(": ")
-    report.connections = guard.tried
     task.report.write_text(json.dumps(asdict(report)), encoding="utf-8")
 
 

@@ -14,6 +14,7 @@ FAULTS = [
     ("no-licence", "card", "its card does not say its licence"),
     ("from-nowhere", "card", "it is made from 'elsewhere', which is not installed"),
     ("too-few", "reads", "it has 8 images of 4 identities by 2 cameras; its card expects 9"),
+    ("undrawn", "reads", "it raised DataError: No square can be drawn."),
     ("twice", "record-ids", "2 records have the id '1_1'"),
     ("shuffled", "record-ids", "read twice"),
     ("absolute", "record-paths", "the path of '4_2' is '/"),

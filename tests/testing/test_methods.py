@@ -36,6 +36,7 @@ FAULTS = [
     ("byposition", "batch-order", "in reverse order, a feature differs by"),
     ("batchmean", "batch-size", "one by one in float32, a feature differs by"),
     ("batchmeaninhalf", "batch-size", "one by one in bf16, a feature differs by"),
+    ("nonumpyinhalf", "batch-size", "in bf16, `embed` raised TypeError: Got unsupported ScalarTy"),
     ("remembers", "no-memory", "after the gallery was embedded"),
     ("leavestrainmode", "eval-mode", "after `embed`, body is in train mode"),
     ("counts", "eval-mode", "`embed` changes body.calls"),
@@ -59,6 +60,11 @@ FAULTY_RUNS = [
     ("exits", "runs-on-cpu", "its process ended with 9"),
     ("countsoutsideofnetworks", "resume-after-kill", "killed and resumed, the model's tensors"),
     ("callshome", "no-network", "it tried to reach 127.0.0.1:9 while it embedded"),
+    ("downloads", "no-network", "it tried to reach 127.0.0.1:9 while it was trained"),
+    (
+        *("sendsmessages", "no-network"),
+        "localhost while it embedded; 127.0.0.1:9 while it embedded",
+    ),
     ("keepspixels", "bounded-memory", "the peak rose by"),
     ("onthismachine", "store-round-trip", "config was"),
 ]

@@ -77,11 +77,19 @@ CLASSES = (
         "Noisy",
         "ReturnsNothing",
     ),
-    *("ByPosition", "BatchMean", "BatchMeanInHalf", "Remembers", "LeavesTrainMode", "Counts"),
+    *(
+        "ByPosition",
+        "BatchMean",
+        "BatchMeanInHalf",
+        "NoNumpyInHalf",
+        "Remembers",
+        "LeavesTrainMode",
+        "Counts",
+    ),
     *("WithGradient", "WritesPixels", "Peeks", "RestoresTooLarge", "RestoresOutside"),
     *("RestoresNoise", "KeepsANetworkBack", "LoadsAnything", "SeedsItself", "DrawsFromTheClock"),
     *("UnreachedNetwork", "TouchesAnother", "LossIsNaN", "WantsCuda", "Exits", "CallsHome"),
-    *("CountsOutsideOfNetworks", "KeepsPixels", "Absent"),
+    *("CountsOutsideOfNetworks", "KeepsPixels", "Absent", "Downloads", "SendsMessages"),
 )
 
 
@@ -153,6 +161,7 @@ def register_datasets(register):
     register(dataset("no-function", read="SIZE"))
     register(dataset("from-nowhere", made_from="elsewhere"))
     register(dataset("too-few", expected=Counts(images=9, identities=4, cameras=2)))
+    register(dataset("undrawn", generate="generate_nothing"))
     register(dataset("broken", generate="generate_broken"))
     register(dataset("no-protocol", protocol="nothing"))
     register(dataset("other-protocol", protocol="squares"))
@@ -162,7 +171,16 @@ def register_datasets(register):
 
 @hookimpl
 def register_protocols(register):
-    keys = ("squares", *READERS, "no-licence", "no-function", "from-nowhere", "too-few", "broken")
+    keys = (
+        "squares",
+        *READERS,
+        "no-licence",
+        "no-function",
+        "from-nowhere",
+        "too-few",
+        "broken",
+        "undrawn",
+    )
     for key in (*keys, "odd-headline", "empty-gallery"):
         register(
             PROTOCOL.format(

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from PIL import Image
 
-from harness import Record
+from harness import DataError, Record
 
 SIZE = (16, 32)
 
@@ -20,6 +20,10 @@ def generate(root):
 def generate_broken(root):
     generate(root)
     (root / "3_2.png").write_text("no image")
+
+
+def generate_nothing(root):
+    raise DataError("No square can be drawn.", "Draw circles.")
 
 
 def read(root):

@@ -7,6 +7,7 @@ import os
 import socket
 import sys
 import time
+from pathlib import Path
 from types import FrameType
 
 import torch
@@ -115,6 +116,12 @@ class BatchMeanInHalf(Sound):
         rows = self.represent(batch.pixels)
         half = torch.is_autocast_enabled("cpu")
         return {"v": rows - 0.5 * rows.mean(dim=0) if half else rows}
+
+
+class NoNumpyInHalf(Sound):
+    def embed(self, batch):
+        rows = self.represent(batch.pixels)
+        return {"v": torch.from_numpy(rows.numpy())}
 
 
 class Remembers(Sound):
@@ -279,6 +286,32 @@ class CallsHome(Sound):
     def embed(self, batch):
         with contextlib.suppress(OSError):
             socket.create_connection(("127.0.0.1", 9), timeout=1).close()
+        return super().embed(batch)
+
+
+class Downloads(Sound):
+    """Downloads to a cache where `torch.hub` has it, unless it did so before."""
+
+    def __init__(self, config, context):
+        super().__init__(config, context)
+        home = os.environ.get("TORCH_HOME") or os.path.expanduser("~/.cache/torch")
+        file = Path(home) / "downloads.pth"
+        if not file.exists():
+            with contextlib.suppress(OSError):
+                socket.create_connection(("127.0.0.1", 9), timeout=1).close()
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text("weights")
+
+
+class SendsMessages(Sound):
+    def __init__(self, config, context):
+        super().__init__(config, context)
+        with contextlib.suppress(OSError):
+            socket.gethostbyname("localhost")
+
+    def embed(self, batch):
+        with contextlib.suppress(OSError), socket.socket(type=socket.SOCK_DGRAM) as sender:
+            sender.sendmsg([b"weights?"], [], 0, ("127.0.0.1", 9))
         return super().embed(batch)
 
 
