@@ -25,7 +25,7 @@ from rich.console import Console
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TEMPLATES = "harness/scaffold/templates"
-INHERITED = ("HARNESS_DATA", "HARNESS_DB", "HARNESS_HOME", "HARNESS_WEIGHTS", "PYTHONPATH")
+WITHHELD = ("HARNESS_DATA", "HARNESS_DB", "HARNESS_HOME", "HARNESS_WEIGHTS", "PYTHONPATH")
 
 console = Console(stderr=True, soft_wrap=True, highlight=False)
 
@@ -50,7 +50,7 @@ class Fresh:
         """
         console.print(f"$ {program} {' '.join(map(str, words))}", markup=False)
         start = time.perf_counter()
-        inherited = {k: v for k, v in os.environ.items() if k not in INHERITED}
+        inherited = {k: v for k, v in os.environ.items() if k not in WITHHELD}
         done = subprocess.run(
             [self.folder / "env" / "bin" / program, *words],
             cwd=within or self.folder,
