@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from importlib.metadata import distributions
 from typing import Literal
 
+import harness
 from harness.errors import UsageError
 from harness.loader import Registry
 from harness.specs import all_papers, all_protocols
@@ -23,6 +24,7 @@ from harness.specs import all_papers, all_protocols
 Kind = Literal["method", "dataset", "metric"]
 
 PATTERN = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+ENDINGS = ("Config", "Method")  # of the classes of a method
 LONGEST = 30  # characters; a name stands in file names, in table cells and in lines of code
 
 
@@ -80,6 +82,30 @@ def make_names(name: str) -> Names:
             f"Add a word to it: `{name}-net`.",
         )
     return Names(name)
+
+
+def check_classes(names: Names, kind: Kind) -> None:
+    """Refuse a name whose classes would be taken for something else.
+
+    Args:
+        names: Of the new plugin.
+        kind: What it brings; only a method has classes.
+
+    Raises:
+        UsageError: If a class would be called as one that it is made from, or as a test.
+    """
+    classes = [names.class_name + ending for ending in ENDINGS] if kind == "method" else []
+    met = next((name for name in classes if name in harness.__all__), None)
+    advice = f"Put a word before it: `my-{names.key}`."
+    if met is not None:
+        raise UsageError(
+            f"A method {names.key!r} would have a class {met}, and harness has one.", advice
+        )
+    if any(name.startswith("Test") for name in classes):
+        raise UsageError(
+            f"A method {names.key!r} would have a class {classes[0]}, a test to pytest.",
+            advice,
+        )
 
 
 def check_free(names: Names, kind: Kind, registry: Registry) -> None:

@@ -18,7 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from harness import __version__
 from harness.errors import UsageError
 from harness.loader import Registry
-from harness.scaffold.naming import Kind, Names, check_free, make_names
+from harness.scaffold.naming import Kind, Names, check_classes, check_free, make_names
 
 TEMPLATES = Path(__file__).parent / "templates"
 SUFFIX = ".j2"
@@ -55,6 +55,7 @@ def write_plugin(name: str, kind: Kind, folder: Path | None, registry: Registry)
             cannot be written.
     """
     names = make_names(name)
+    check_classes(names, kind)
     check_free(names, kind, registry)
     target = (folder or Path(names.distribution)).expanduser().absolute()
     texts = render(names, kind)

@@ -81,6 +81,26 @@ class TestNames:
             make_names("lambda")
 
     @pytest.mark.parametrize(
+        ("name", "class_name"),
+        [("method", "MethodConfig"), ("test", "TestConfig"), ("test-time", "TestTimeConfig")],
+    )
+    def test_a_class_that_means_something_else_is_refused(
+        self, harness, tmp_path, name, class_name
+    ):
+        """A method's class is neither called as its own base nor collected as a test."""
+        outcome = harness("plugins", "new", name)
+
+        assert outcome.code == 2
+        assert f"would have a class {class_name}" in " ".join(outcome.err.split())
+        assert f"`my-{name}`" in outcome.err
+        assert tree(tmp_path) == {}
+
+    @pytest.mark.parametrize("name", ["method", "test"])
+    def test_where_no_class_is_written_the_name_is_free(self, tmp_path, name):
+        """A data set may be called so: its package has no class."""
+        assert write_plugin(name, "dataset", None, load_plugins()).folder.parent == tmp_path
+
+    @pytest.mark.parametrize(
         ("name", "kind", "holder"),
         [
             ("baselines", "method", "a plugin 'baselines'"),
@@ -216,8 +236,24 @@ class TestFiles:
         marks = [name for name, text in files.items() if "{{ names" in text or "{%" in text]
 
         assert marks == []
-        assert [name for name, text in files.items() if not text.strip()] == []
+        assert [name for name, text in files.items() if not text.strip()] == [
+            "src/reid_my_idea/py.typed"  # a type checker looks for it; it holds nothing
+        ]
         assert "REPLACE" in files["src/reid_my_idea/__init__.py"]
+
+    def test_a_guessed_title_is_marked(self, kind):
+        """A title that was made from the name stands in code and data only where REPLACE does."""
+        files = tree(write_plugin("my-idea", kind, None, load_plugins()).folder)
+        guessed = [
+            line
+            for path, text in files.items()
+            if path.startswith("src/")
+            for line in text.splitlines()
+            if '"My idea"' in line and "as printed" not in line
+        ]
+
+        assert guessed
+        assert all("REPLACE" in line for line in guessed)
 
     @pytest.mark.parametrize("name", ["x", LONG])
     def test_python_is_clean(self, kind, name):
@@ -230,21 +266,34 @@ class TestFiles:
         for path in folder.rglob("*.py"):
             assert ast.get_docstring(ast.parse(path.read_text()))
 
-    def test_data_files_parse(self, kind):
-        """The workflow is YAML; the table and the protocol are what the harness reads."""
-        files = tree(write_plugin("my-idea", kind, None, load_plugins()).folder)
+    def test_imports_are_in_order_wherever_it_lies(self, kind, tmp_path):
+        """In a checkout with settings of its own, ruff sorts the imports as it does elsewhere."""
+        (tmp_path / "pyproject.toml").write_text('[tool.ruff]\nsrc = ["."]\n')
+        folder = write_plugin("my-idea", kind, None, load_plugins()).folder
+        for within in (tmp_path, folder):
+            done = run("ruff", "check", "--select", "I", "--no-cache", str(folder), within=within)
+            assert done.returncode == 0, done.stdout + done.stderr
+
+    @pytest.mark.parametrize("name", ["my-idea", "null", "no"])
+    def test_data_files_parse(self, kind, name):
+        """The workflow is YAML; a name that is a word of YAML stays a name in what is read."""
+        files = tree(write_plugin(name, kind, None, load_plugins()).folder)
         workflow = yaml.safe_load(files[".github/workflows/test.yml"])
+        stem = make_names(name).stem
         commands = [step["run"] for step in workflow["jobs"]["test"]["steps"] if "run" in step]
 
-        assert "harness plugins check my-idea" in commands
+        assert f"harness plugins check {name}" in commands
         assert workflow["jobs"]["test"]["env"]["HARNESS_HOME"].startswith("${{ github.workspace }}")
         if kind == "method":
-            paper = parse_paper(files["src/reid_my_idea/papers/my-idea.yaml"], "the stub")
+            paper = parse_paper(files[f"src/reid_{stem}/papers/{name}.yaml"], "the stub")
+            assert paper.key == name
+            assert {row.method for table in paper.tables for row in table.rows} == {name}
             assert {cell.value for cell in paper.cells()} == {None}
             assert {cell.flag for cell in paper.cells()} == {"lost"}
         if kind == "dataset":
-            text = files["src/reid_my_idea/protocols/my-idea.yaml"]
-            assert parse_protocol(text, "the protocol").dataset == "my-idea"
+            text = files[f"src/reid_{stem}/protocols/{name}.yaml"]
+            protocol = parse_protocol(text, "the protocol")
+            assert (protocol.key, protocol.dataset) == (name, name)
 
 
 def test_types_are_clean():
