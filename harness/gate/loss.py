@@ -21,12 +21,13 @@ their spread pretends.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.stats import norm
 from scipy.stats import t as student
 
+from harness.errors import IntegrityError
 from harness.gate.pigeonhole import Pool
 from harness.stats import intervals
 from harness.stats.intervals import RESAMPLES, interval
@@ -51,7 +52,8 @@ class Loss:
     Attributes:
         delta: New - old with its interval.
         margin: m, the largest loss that passes.
-        error: The standard error of the difference; None where there is one identity.
+        error: The standard error of the difference; None where there is one identity, or one fit
+            where fits are drawn.
         p: Of H0, that the loss is no larger than the margin, for this metric alone.
         certain: Whether a loss of more than m is certain, for this metric alone.
         excluded: Whether a loss of more than m is excluded.
@@ -147,7 +149,7 @@ def loss_of_methods(
     """Return what is known of a loss between methods, of which the trials are samples.
 
     Args:
-        new: Trials of one metric in which higher is better, of at least 2 splits or seeds.
+        new: Trials of one metric in which higher is better; of one fit nothing is certain.
         old: Those that they are held against, of the same splits.
         margin: The margin that was asked for, a fraction; at least 2 SE are taken.
         seed: Of the draws.
@@ -155,33 +157,47 @@ def loss_of_methods(
 
     Raises:
         UsageError: If a side has no trial, or they are of different protocols.
-        IntegrityError: If a trial has not one identity for each value, or occurs twice.
+        IntegrityError: If a trial has no value, not one identity for each, or occurs twice.
     """
+    _check_values([*new, *old])
     pool = Pool.of(new, old)
-    drawn = pool.draw(np.random.default_rng(seed), resamples)
-    value, error = pool.value(), float(drawn.std(ddof=1))
-    freedom = pool.units - 1
-    stretch = student.ppf(1 - ALPHA, freedom) / norm.ppf(1 - ALPHA)
-    spread = value + stretch * (drawn - drawn.mean())
-    wide = widened(margin, error)
-    worse = float((1 + np.count_nonzero(spread < -wide)) / (2 + len(spread)))
-    low, high = np.quantile(spread, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
+    value, freedom = pool.value(), pool.units - 1
     delta = Interval(
         value=value,
-        low=float(low),
-        high=float(high),
+        low=None,
+        high=None,
         level=_LEVEL,
         method=f"{'splits' if pool.by_split else 'seeds'} and identities resampled",
         n_identities=pool.identities,
         n_trials=len(new),
         n_seeds=len({trial.seed for trial in new}),
     )
+    if freedom < 1:
+        return Loss(delta, margin, None, p=1.0, certain=False, excluded=False, freedom=freedom)
+    drawn = pool.draw(np.random.default_rng(seed), resamples)
+    error = float(drawn.std(ddof=1))
+    stretch = student.ppf(1 - ALPHA, freedom) / norm.ppf(1 - ALPHA)
+    spread = value + stretch * (drawn - drawn.mean())
+    wide = widened(margin, error)
+    worse = float((1 + np.count_nonzero(spread < -wide)) / (2 + len(spread)))
+    low, high = np.quantile(spread, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
+    delta = replace(delta, low=float(low), high=float(high))
     return Loss(delta, wide, error, 1 - worse, worse > 1 - ALPHA, worse < ALPHA, freedom)
 
 
 def widened(margin: float, error: float | None) -> float:
     """Return a margin that is no narrower than 2 SE; SE is None where there is one identity."""
     return max(margin, ERRORS_IN_MARGIN * (error or 0.0))
+
+
+def _check_values(trials: Sequence[PerQuery]) -> None:
+    """Refuse a trial without any value: as a 0 it would be compared."""
+    for trial in trials:
+        if np.isnan(trial.values).all():
+            raise IntegrityError(
+                f"No query of split {trial.split}, seed {trial.seed} has a value.",
+                "Look for what changed in the metric or its queries.",
+            )
 
 
 def _student(paired: Sequence[PerQuery], error: float) -> Interval:

@@ -116,6 +116,6 @@ def _why_wide(question: Question) -> str:
 
 def _next_step(loss: Loss, question: Question) -> str:
     if loss.error is None:
-        return "One identity tells nothing of others: score more."
+        return "One identity or one model tells nothing of others: score more."
     more = "seeds" if question.tier == "method" else "splits or seeds"
     return f"Look at it; more {more}, on both sides, would decide."

@@ -10,13 +10,15 @@ processor, device and versions leave no excuse; neither does a feature file that
 for its ranks are exact on every machine. On a GPU sums have no fixed order, so there the numbers
 are held against the noise.
 
-Many models are 5 seeds on both sides, or 10 splits that have a fit each.
+Many models are 5 seeds on both sides, or 10 splits that have a fit each; only splits that the old
+side has count.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 from harness.gate.entries import Metric
 from harness.gate.integrity import count_changed
@@ -56,7 +58,9 @@ def choose_tier(new: Side, old: Side, pairs: Sequence[Pair]) -> Tier:
         return "integrity"
     if same:
         return "numeric"
-    return "method" if _has_many(new) and _has_many(old) else "checkpoint"
+    splits = {trial.split for trial in old.trials}
+    common = replace(new, trials=tuple(t for t in new.trials if t.split in splits))
+    return "method" if _has_many(common) and _has_many(old) else "checkpoint"
 
 
 def same_environment(pairs: Sequence[Pair]) -> bool:
@@ -97,4 +101,4 @@ def _has_many(side: Side) -> bool:
     if not side.trained:
         return False
     seeds = Counter(trial.split for trial in side.trials)
-    return len(seeds) >= ENOUGH_SPLITS or min(seeds.values()) >= ENOUGH_SEEDS
+    return len(seeds) >= ENOUGH_SPLITS or min(seeds.values(), default=0) >= ENOUGH_SEEDS

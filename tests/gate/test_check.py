@@ -225,6 +225,15 @@ class TestMethod:
 
         assert by_metric(gate(before, after, model="other"))["rank1"]["tier"] == "method"
 
+    def test_splits_do_not_stand_for_seeds(self, gate):
+        """Ten splits are not held against five seeds of one: the seeds that are gone are told."""
+        after = {(split, 0): [n + 9 for n in BEFORE] for split in range(10)}
+        found = gate(self.seeds(0, 0, 0, 0, 0), after, model="other")
+
+        (check,) = found.json["checks"]
+        assert (found.code, check["outcome"]) == (1, "missing")
+        assert "4 of 5 trials" in check["what"]
+
     def test_without_training_ten_splits_are_no_method(self, gate):
         """Where nothing was trained there is no method to speak of."""
         before = {(split, 0): BEFORE for split in range(10)}

@@ -182,6 +182,24 @@ class TestOfMethods:
 
         assert (found.certain, found.excluded) == (False, True)
 
+    def test_one_fit_decides_nothing(self):
+        """One fit of a side tells nothing of others: no interval, no probability, no verdict."""
+        found = loss_of_methods(row([[0.0] * 40]), row([[1.0] * 40] * 5), MARGIN)
+
+        assert (found.delta.value, found.delta.low, found.delta.high) == (-1, None, None)
+        assert (found.certain, found.excluded, found.p, found.freedom) == (False, False, 1.0, 0)
+        assert found.error is None
+        assert found.detectable() is None
+
+    @pytest.mark.parametrize("empty", ["new", "old"])
+    def test_a_trial_without_values_is_refused(self, empty):
+        """A trial in which no query has a value is no 0: it is not compared."""
+        sides = {"new": row([[0.0] * 8] * 5), "old": row([[0.0] * 8] * 5)}
+        sides[empty][3] = values([math.nan] * 8, seed=3)
+
+        with pytest.raises(IntegrityError, match="No query of split 0, seed 3 has a value"):
+            loss_of_methods(sides["new"], sides["old"], MARGIN)
+
 
 def test_smallest_found_is_found_four_times_in_five():
     """Of estimates around the smallest loss that is found, 80 % lie where it is called certain."""

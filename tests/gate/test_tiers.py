@@ -81,6 +81,40 @@ def test_of_many_models(splits, seeds, trained, expected):
 
 
 @pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ((1, 5), (10, 1), "checkpoint"),  # of split 0 the new side has one model
+        ((10, 1), (1, 5), "method"),  # nine splits are lost, which is told
+        ((1, 5), (10, 5), "method"),
+        ((9, 5), (10, 1), "checkpoint"),
+        ((10, 1), (20, 1), "method"),
+    ],
+)
+def test_only_models_of_common_splits_count(old, new, expected):
+    """Models of splits that the old side does not have say nothing of those that it has."""
+    a, b = (
+        side(
+            *(
+                side_trial(RANKS, split=split, seed=seed, model=model)
+                for split in range(splits)
+                for seed in range(seeds)
+            )
+        )
+        for model, (splits, seeds) in (("old", old), ("new", new))
+    )
+
+    assert tier(b, a) == expected
+
+
+def test_no_common_split_is_no_method():
+    """Ten models of other splits are no method to hold."""
+    old = side(*(side_trial(RANKS, seed=seed) for seed in range(5)))
+    new = side(*(side_trial(RANKS, split=split, model="new") for split in range(1, 11)))
+
+    assert tier(new, old) == "checkpoint"
+
+
+@pytest.mark.parametrize(
     ("learnt", "given", "elsewhere", "floor"),
     [
         (None, None, False, 0.01),  # the least
