@@ -156,16 +156,15 @@ def _open_split(
     progress: RunProgress,
 ) -> HeldOut:
     """Return the split of a data set, after the model is known not to have seen its people."""
-    version, dataset = embedder.version, str(request.dataset)
-    own = version.split if version is not None and version.dataset == dataset else 0
+    training, dataset = embedder.training, str(request.dataset)
+    own = training.split if training.dataset == dataset else 0
     index = own if request.split is None else request.split
-    wanted = RunRequest(version.method if version else "", dataset, protocol=request.protocol)
+    wanted = RunRequest(training.method, dataset, protocol=request.protocol)
     held_out = open_held_out(wanted, index, registry, settings, progress.notice)
-    trained_on = None if version is None else version.trained_on
-    if trained_on is None or (version is not None and not version.trained_on_is_all):
+    if not training.is_declared:
         progress.notice(f"{embedder.name} does not declare all that it was trained on.")
     origins = {key: spec.origin for key, spec in registry.datasets.items()}
-    pids = leaked(held_out.split, trained_on or (), dataset, origins)
+    pids = leaked(held_out.split, training.trained_on or (), dataset, origins)
     if pids:
         raise WeightsError(
             f"{embedder.name} was trained on {len(pids)} of the test identities of split {index} "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +15,33 @@ from harness.pixels import Size
 from harness.run.graph import OUTPUT, GraphMethod, check_onnx_is_here, open_onnx
 from harness.run.registered import open_model
 from harness.settings import Settings
-from harness.store import ModelVersionView, Store
+from harness.store import Store
 from harness.training.device import Device, Precision
 from harness.types import Distance, Method
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Training:
+    """What a model is and has seen, which says on whom it may be scored.
+
+    Attributes:
+        method: Key of the method.
+        dataset: Key of the data set that it was trained on.
+        split: Number of the split.
+        trained_on: `dataset:pid` of the identities that it has seen; None where nobody knows.
+        trained_on_is_all: Whether it has seen no other.
+    """
+
+    method: str
+    dataset: str
+    split: int
+    trained_on: Sequence[str] | None
+    trained_on_is_all: bool
+
+    @property
+    def is_declared(self) -> bool:
+        """Whether all that it has seen is known."""
+        return self.trained_on is not None and self.trained_on_is_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +57,9 @@ class Embedder:
         sha256: Of the model.
         feature: The name of the feature.
         distance: Between two features.
+        training: Of the model, whether it is registered or a graph.
         precision: In which it embeds, `float32` or `bf16`.
         not_for: The kinds of images that a graph is known not to be right for, in words.
-        version: The version; None for a file.
     """
 
     method: Method
@@ -46,9 +70,9 @@ class Embedder:
     sha256: str
     feature: str
     distance: Distance
+    training: Training
     precision: Precision = "float32"
     not_for: Collection[str] = ()
-    version: ModelVersionView | None = None
 
 
 def open_registered(
@@ -67,8 +91,14 @@ def open_registered(
         sha256=version.sha256,
         feature=chosen,
         distance=method.distance,
+        training=Training(
+            method=version.method,
+            dataset=version.dataset,
+            split=version.split,
+            trained_on=version.trained_on,
+            trained_on_is_all=version.trained_on_is_all,
+        ),
         precision=device.precision,
-        version=version,
     )
 
 
@@ -104,6 +134,13 @@ def open_file(path: Path, feature: str | None) -> Embedder:
         sha256=told.sha256,
         feature=told.feature,
         distance=told.distance,
+        training=Training(
+            method=told.method,
+            dataset=told.dataset,
+            split=told.split,
+            trained_on=told.trained_on,
+            trained_on_is_all=told.trained_on_is_all,
+        ),
         not_for=told.not_for,
     )
 
@@ -116,3 +153,8 @@ class _Told(BaseModel):
     sha256: str
     size: Json[tuple[int, int]]
     not_for: Json[list[str]]
+    method: str
+    dataset: str
+    split: Json[int]
+    trained_on: Json[tuple[str, ...] | None]
+    trained_on_is_all: Json[bool]

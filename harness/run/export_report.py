@@ -18,6 +18,9 @@ Format = Literal["onnx", "torch", "safetensors"]
 
 SUFFIXES: dict[str, Format] = {".onnx": "onnx", ".pt2": "torch", ".safetensors": "safetensors"}
 
+TRAINING = ("method", "dataset", "split", "trained_on", "trained_on_is_all")
+"""What a file says of the training of its model, by the names of a `ModelDescription`."""
+
 INPUT = "RGB in [0, 1], resized with PIL's bilinear filter, (N, 3, height, width)"
 
 
@@ -120,9 +123,10 @@ class ExportReport:
         }
 
     def metadata(self) -> dict[str, str]:
-        """Return what the file says of itself."""
+        """Return what the file says of itself, and of what its model has seen."""
         told = self.as_json()
         del told["file"], told["format"]
+        told |= {name: getattr(self.version, name) for name in TRAINING}
         parity = told.pop("parity", {})
         told["relative_gap"] = parity.get("relative_gap")
         return {

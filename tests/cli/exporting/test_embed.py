@@ -216,6 +216,41 @@ def test_model_that_knows_the_test_people_is_refused(embed):
     assert "of the test identities of split 1 of synthped" in done.err
 
 
+def test_graph_knows_the_people_that_its_model_knows(harness, tmp_path):
+    """An exported graph is refused where its model is: exit code 7, and nothing is written."""
+    file, out = tmp_path / "fickle.onnx", tmp_path / "f.npz"
+    assert harness("models", "export", FICKLE, str(file), "--images", "16").code == 0
+    words = ("embed", "--model", str(file), "--out", str(out), "--dataset", "synthped")
+    done = harness(*words, "--split", "1")
+
+    assert done.code == 7
+    assert "fickle.onnx was trained on" in done.err
+    assert "of the test identities of split 1 of synthped" in done.err
+    assert not out.exists()
+    own = harness(*words)
+    assert own.code == 0, own.err
+    assert "does not declare" not in own.err
+
+
+def test_graph_is_embedded_on_the_split_of_its_model(harness, tmp_path):
+    """The default split is that of the file; one that declares no training says so."""
+    file = tmp_path / "fickle.onnx"
+    assert harness("models", "export", FICKLE, str(file), "--images", "16").code == 0
+    proto = onnx.load(file)
+    told = {p.key: p.value for p in proto.metadata_props}
+    onnx.helper.set_model_props(proto, {**told, "split": "1", "trained_on": "null"})
+    onnx.save(proto, file)
+    ids = {}
+    for name, split in {"default": (), "0": ("--split", "0"), "1": ("--split", "1")}.items():
+        out = tmp_path / f"{name}.npz"
+        words = ("embed", "--model", str(file), "--out", str(out), "--dataset", "synthped")
+        done = harness(*words, *split)
+        assert "does not declare all that it was trained on" in done.err
+        ids[name] = np.load(out)["query_ids"].tolist()
+
+    assert ids["default"] == ids["1"] != ids["0"]
+
+
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
