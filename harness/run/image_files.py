@@ -15,6 +15,9 @@ PATTERN = r"(?:^|/)(?P<pid>-?\d+)_c(?P<camid>\d+)"
 
 SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 
+LABELS = range(-(2**63), 2**63)
+"""The numbers that an array of labels holds: 64 bits, with a sign."""
+
 
 @dataclass(frozen=True, slots=True)
 class ImageFile:
@@ -88,7 +91,7 @@ def to_record(image: ImageFile, r: int | None, pattern: re.Pattern[str] | None) 
             0, for an image that nobody labelled.
 
     Raises:
-        DataError: If the name does not fit, or says no number.
+        DataError: If the name does not fit, says no number, or one beyond `LABELS`.
     """
     path = str(image.path)
     if pattern is None:
@@ -108,4 +111,10 @@ def to_record(image: ImageFile, r: int | None, pattern: re.Pattern[str] | None) 
             f"{groups['camid']!r}, which are not both numbers.",
             "Give `--pattern` with groups of digits.",
         ) from error
+    if pid not in LABELS or camid not in LABELS:
+        raise DataError(
+            f"The name {image.name!r} gives the identity {pid} and the camera {camid}, one of "
+            "which is too large for 64 bits.",
+            "Give `--pattern` with groups of fewer digits, or leave the file out.",
+        )
     return Record(id=path, path=path, pid=pid, camid=camid, r=r)

@@ -251,6 +251,36 @@ def test_graph_is_embedded_on_the_split_of_its_model(harness, tmp_path):
     assert ids["default"] == ids["1"] != ids["0"]
 
 
+@pytest.mark.parametrize("name", [f"{2**63}_c1.png", f"1_c{2**63}.png", f"{-(2**63) - 1}_c1.png"])
+@pytest.mark.parametrize("side", ["query", "gallery"])
+def test_number_beyond_an_array_is_refused_before_embedding(embed, tmp_path, name, side):
+    """An identity or a camera that no array of 64 bits holds is refused: exit code 6, the file."""
+    for folder in ("query", "gallery"):
+        (tmp_path / folder).mkdir()
+        Image.new("RGB", (8, 16)).save(tmp_path / folder / "1_c1.png")
+    Image.new("RGB", (8, 16)).save(tmp_path / side / name)
+    folders = ("--query", tmp_path / "query", "--gallery", tmp_path / "gallery")
+    done, _none = embed(FICKLE, *folders)
+
+    assert done.code == 6
+    assert f"'{name}'" in done.err
+    assert "too large" in done.err
+    assert "Embedding" not in done.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_largest_numbers_of_an_array_are_kept(embed, tmp_path):
+    """An identity and a camera of 63 bits come into the file as they are."""
+    for folder in ("query", "gallery"):
+        (tmp_path / folder).mkdir()
+        Image.new("RGB", (8, 16)).save(tmp_path / folder / f"{2**63 - 1}_c{2**63 - 1}.png")
+    folders = ("--query", tmp_path / "query", "--gallery", tmp_path / "gallery")
+    done, arrays = embed(FICKLE, *folders)
+
+    assert done.code == 0, done.err
+    assert arrays["query_ids"].tolist() == arrays["gallery_cams"].tolist() == [2**63 - 1]
+
+
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
