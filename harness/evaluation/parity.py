@@ -96,11 +96,11 @@ class Parity:
             tolerance: Largest relative gap that is allowed.
             map_tolerance: Largest change of mAP, up or down, that is allowed; a fraction.
         """
-        for images, gap in {self.gap.images: self.gap, **self.batches}.items():
+        for gap in (self.gap, *self.batches.values()):
             if not gap.relative <= tolerance:
                 return (
                     f"the features of the graph differ by {gap.relative:.2g} of the largest norm "
-                    f"(over {images} images; {tolerance:g} is allowed)"
+                    f"(over {gap.images} images; {tolerance:g} is allowed)"
                 )
         if self.mean_ap is not None and not abs(self.mean_ap.change) <= map_tolerance:
             return (

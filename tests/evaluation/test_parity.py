@@ -136,6 +136,14 @@ def test_refusal(case, words):
     assert (found is None) if words is None else (words in str(found))
 
 
+@pytest.mark.parametrize(("relative", "in_one_batch"), [(0.5, 0.0), (0.0, 0.5)])
+def test_batch_of_all_images_hides_nothing(relative, in_one_batch):
+    """Where a batch has as many images as were compared, the gap of each of the two counts."""
+    whole, batch = Gap(7, 2, relative, 1.0, 0), Gap(7, 2, in_one_batch, 1.0, 0)
+
+    assert "(over 7 images" in str(Parity(whole, {7: batch}, 3, 4).refusal(1e-4, 1))
+
+
 def test_json_has_per_cent_and_points():
     """In JSON metrics are in per cent and their change in points; gaps have the features' unit."""
     told = parity(relative=0.25, change=-0.125).as_json()
