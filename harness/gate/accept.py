@@ -15,7 +15,7 @@ from harness.gate.entries import Benchmark, FeatureEntry, Metric, RowEntry
 from harness.gate.feature_files import RankedFile, evidence_line, name_of, rank_file
 from harness.gate.noise import learn_noise
 from harness.gate.numbers import describe
-from harness.gate.rows import choose_rows, covering_runs, name_rows
+from harness.gate.rows import choose_rows, covering_runs, merge_entries, name_rows
 from harness.gate.sides import DEFAULT_METRICS, find_metrics, load_row
 from harness.gate.timings import read_timings
 from harness.run.environment import describe_environment
@@ -199,14 +199,14 @@ def _margins(request: AcceptRequest) -> dict[str, float]:
 
 def _with_kept(new: Baseline, old: Baseline) -> Baseline:
     """Return a baseline with what an older one has beside it."""
-    rows = {entry.name: entry for entry in (*old.rows, *new.rows)}
+    rows = merge_entries(old.rows, new.rows)
     features = {entry.name: entry for entry in (*old.features, *new.features)}
     with store_of(old.bundle, new.bundle, name=f"baseline {old.name}") as store:
-        scores = {score for entry in rows.values() for score in entry.scores}
+        scores = {score for entry in rows for score in entry.scores}
         bundle = bundle_of(store, covering_runs(scores, store)) if scores else ()
     return replace(
         new,
-        rows=tuple(rows[name] for name in sorted(rows)),
+        rows=rows,
         features=tuple(features[name] for name in sorted(features)),
         evidence={name: {**old.evidence, **new.evidence}[name] for name in sorted(features)},
         benchmark=new.benchmark or old.benchmark,

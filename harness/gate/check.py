@@ -124,7 +124,7 @@ class _Gate:
     def new_rows(self) -> tuple[str, ...]:
         """Return the names of rows that are held against nothing."""
         used = {id(row) for row in self.matched.values()}
-        return tuple(name_rows([row for row in self.rows if id(row) not in used]))
+        return tuple(name for name, row in name_rows(self.rows).items() if id(row) not in used)
 
     def notes(self) -> tuple[str, ...]:
         """Return what else there is to say."""

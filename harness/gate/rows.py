@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import compress
 from typing import TYPE_CHECKING
 
 from harness.errors import UsageError
@@ -76,16 +77,26 @@ def find_match(entry: RowEntry, rows: Iterable[Row], entries: Iterable[RowEntry]
 
 def name_rows(rows: Sequence[Row]) -> dict[str, Row]:
     """Return rows by names: METHOD/DATASET/RECIPE, and what else tells them apart."""
-    named: dict[str, Row] = {}
-    for row in sorted(rows, key=_plain_name):
-        rivals = [_words(other) for other in rows if _plain_name(other) == _plain_name(row)]
-        telling = (
-            word
-            for place, word in enumerate(_words(row))
-            if len({words[place] for words in rivals}) > 1
-        )
-        named["/".join((_plain_name(row), *telling))] = row
-    return named
+    names = _tell_apart([(_plain_name(row), _words(row)) for row in rows])
+    return dict(sorted(zip(names, rows, strict=True), key=lambda item: _plain_name(item[1])))
+
+
+def merge_entries(old: Iterable[RowEntry], new: Sequence[RowEntry]) -> tuple[RowEntry, ...]:
+    """Return rows of a baseline with newer ones in the place of what is the same thing, by name.
+
+    They are named anew: what told rows apart on either side may not tell them apart together.
+
+    Args:
+        old: Accepted before.
+        new: Accepted now.
+    """
+    moved = {_thing(entry) for entry in new}
+    entries = [*(entry for entry in old if _thing(entry) not in moved), *new]
+    names = _tell_apart([(_plain_entry(entry), _words_of_entry(entry)) for entry in entries])
+    for place, (name, entry) in enumerate(zip(names, entries, strict=True)):
+        told = name if names.count(name) == 1 else f"{name}/{_id(entry)}"
+        entries[place] = entry.model_copy(update={"name": told})
+    return tuple(sorted(entries, key=lambda entry: entry.name))
 
 
 def key_of_row(row: Row) -> Key:
@@ -161,9 +172,37 @@ def _age(row: Row, ages: Mapping[str, str]) -> tuple[str, str]:
     )
 
 
+def _id(entry: RowEntry) -> str:
+    """Return what tells a row of a baseline from one that no word tells it from."""
+    return entry.scores[0][:_HASH_SHOWN]
+
+
+def _thing(entry: RowEntry) -> Key:
+    return (*key_of_entry(entry), entry.narrowed)
+
+
+def _tell_apart(named: Sequence[tuple[str, tuple[str, ...]]]) -> list[str]:
+    """Return plain names with those of their words in which others of the same name differ."""
+    rivals: dict[str, list[tuple[str, ...]]] = {}
+    for plain, words in named:
+        rivals.setdefault(plain, []).append(words)
+    differs = {
+        plain: [len(set(column)) > 1 for column in zip(*words, strict=True)]
+        for plain, words in rivals.items()
+    }
+    return ["/".join((plain, *compress(words, differs[plain]))) for plain, words in named]
+
+
 def _plain_name(row: Row) -> str:
-    protocol = () if row.protocol.key == row.dataset else (row.protocol.key,)
-    return "/".join((row.method, row.dataset, *protocol, row.recipe))
+    return _join_name(row.method, row.dataset, row.protocol.key, row.recipe)
+
+
+def _plain_entry(entry: RowEntry) -> str:
+    return _join_name(entry.method, entry.dataset, entry.protocol, entry.recipe)
+
+
+def _join_name(method: str, dataset: str, protocol: str, recipe: str) -> str:
+    return "/".join((method, dataset, *(() if protocol == dataset else (protocol,)), recipe))
 
 
 def _words(row: Row) -> tuple[str, ...]:
@@ -179,4 +218,18 @@ def _words(row: Row) -> tuple[str, ...]:
         f"v{row.method_version}",
         f"train-{row.precision}",
         (row.weights.sha256 or "no-weights")[:_HASH_SHOWN],
+    )
+
+
+def _words_of_entry(entry: RowEntry) -> tuple[str, ...]:
+    """Return the same of a row of a baseline, as far as it says."""
+    return (
+        entry.weights.replace("/", "_"),
+        entry.feature,
+        entry.distance,
+        f"extract-{entry.precision}",
+        f"rerank-{entry.rerank or 'none'}",
+        entry.config_hash[:_HASH_SHOWN],
+        entry.protocol_id[:_HASH_SHOWN],
+        f"v{entry.method_version}",
     )

@@ -28,6 +28,7 @@ from harness.types import Evidence, Trial, Variant
 PROTOCOL = "p" * 64
 HERE: Mapping[str, Any] = {"type": "cpu", "name": "this processor", "threads": 2}
 ELSEWHERE: Mapping[str, Any] = {"type": "cpu", "name": "another processor", "threads": 2}
+VARIANT = Variant("f", "euclidean")
 EACH = 2  # queries of each person
 
 Negatives = Sequence[int]
@@ -103,6 +104,7 @@ def put_row(
     manifest: str = "m1",
     model: str | None = "model",
     device: Mapping[str, Any] = HERE,
+    variant: Variant = VARIANT,
     **named: Any,
 ) -> str:
     """Store a run with one fit and score for each trial, and return its id.
@@ -114,6 +116,7 @@ def put_row(
         manifest: Of its images.
         model: What tells its models from others; None where nothing is trained.
         device: Where it was trained.
+        variant: What was scored, and how.
         named: What the fits have otherwise than usual.
     """
     store.put_protocol(_protocol(protocol_id, manifest))
@@ -150,7 +153,7 @@ def put_row(
         score = ScoreDraft(
             fit_id=fit.id,
             protocol_id=protocol_id,
-            variant=Variant("f", "euclidean"),
+            variant=variant,
             seconds=0.5,
             images=5,
             evidence=left,

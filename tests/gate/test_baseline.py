@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ import numpy as np
 import pytest
 
 from harness.gate.baseline import read_baseline
-from tests.gate.stall import ELSEWHERE, HERE, open_store, put_row
+from harness.store import WeightsUsed
+from harness.types import Variant
+from tests.gate.stall import ELSEWHERE, HERE, VARIANT, open_store, put_row
 
 RANKS = [q % 4 for q in range(20)]
 ROW = "baseline-hr/market1501/quick"
@@ -126,6 +129,44 @@ def test_keep_leaves_the_others(harness, row):
 
     assert [entry["method"] for entry in found.json["rows"]] == ["baseline-hr", "intact"]
     assert [entry["method_version"] for entry in found.json["rows"]] == [2, 1]
+    assert harness("check").code == 0
+
+
+@pytest.mark.parametrize(
+    ("named", "words"),
+    [
+        ({"config_hash": "c2", "narrowed": "128 x 64; lr=0.1"}, ("c1", "c2")),
+        ({"weights": WeightsUsed("none", None, "none", False, None)}, ("imagenet", "none")),
+        ({"variant": Variant("g", "euclidean")}, ("f", "g")),
+        ({"variant": Variant("f", "cosine")}, ("euclidean", "cosine")),
+        ({"variant": replace(VARIANT, rerank="paper")}, ("rerank-none", "rerank-paper")),
+    ],
+    ids=["recipe", "weights", "feature", "distance", "rerank"],
+)
+def test_keep_leaves_a_row_of_the_same_name(harness, row, named, words):
+    """A row that differs in its recipe, weights or variant does not take the place of another."""
+    other = put(model="other", **named)
+    accept(harness, "--run", row)
+    both = accept(harness, "--run", other, "--keep", reason="and that").json["rows"]
+    again = accept(harness, "--run", row, "--keep", reason="again").json["rows"]
+    checked = harness("check", "--json")
+
+    assert {entry["name"] for entry in both} == {f"{ROW}/{word}" for word in words}
+    assert {*both[0]["scores"], *both[1]["scores"]} == {*again[0]["scores"], *again[1]["scores"]}
+    assert [entry["name"] for entry in again] == [entry["name"] for entry in both]
+    assert {c["row"] for c in checked.json["checks"]} == {entry["name"] for entry in both}
+    assert {c["outcome"] for c in checked.json["checks"]} == {"pass"}
+    assert checked.json["new_rows"] == []
+
+
+def test_keep_tells_rows_apart_that_have_the_same_words(harness, row):
+    """Two trainings that differ in the machine's precision alone keep names of their own."""
+    put(precision="fp32", model="other")
+    accept(harness, "--row", "baseline-hr/train-bf16", "--row", "baseline-hr/train-fp32")
+    put(method="intact")
+    rows = accept(harness, "--row", "intact", "--keep", reason="and that").json["rows"]
+
+    assert len({entry["name"] for entry in rows}) == 3
     assert harness("check").code == 0
 
 

@@ -285,6 +285,15 @@ class TestVanishedAndUnlike:
 
         assert (found.code, found.json["new_rows"]) == (0, ["intact/market1501/quick"])
 
+    def test_a_new_row_is_told_from_those_of_the_baseline(self, gate, harness):
+        """A row that the baseline does not have is not called as one that it has."""
+        gate(one(), one())
+        with open_store() as store:
+            put_row(store, one(), config_hash="c2", narrowed="128 x 64; lr=0.1")
+        found = harness("check", "--json")
+
+        assert (found.code, found.json["new_rows"]) == (0, [f"{ROW}/c2"])
+
     def test_another_version_of_a_metric_is_refused(self, gate):
         """A metric that is here in another version only is exit 4, and no number is compared."""
         gate(one(), one({3: 2}), model="other")
