@@ -6,7 +6,7 @@ Numbers are those of the edge, for whoever reviews a change: per cent, and point
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -123,12 +123,15 @@ class FeatureEvidence(Line):
         name: Of the file.
         pids: (Q,), the identity of each query.
         evidence: As `harness.store.evidence` has it, base64.
+        environment: Machine and versions that it was re-ranked with; empty where it was not, for
+            such ranks are exact.
     """
 
     type: Literal["evidence"] = "evidence"
     name: str
     pids: tuple[int, ...]
     evidence: str
+    environment: Mapping[str, Any] = {}
 
 
 class Acceptance(Line):

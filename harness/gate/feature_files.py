@@ -7,10 +7,10 @@ import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.gate.entries import FeatureEntry, FeatureEvidence
-from harness.gate.sides import Side, SideTrial
+from harness.gate.sides import Side, SideTrial, bits_depend_on
 
 if TYPE_CHECKING:
     from harness.evaluation.feature_file import FeatureFile
@@ -61,7 +61,7 @@ def rank_file(request: FileRequest) -> RankedFile:
         seed=0,
         protocol_id=protocol_of(labels, choices.rule.key, choices.distance, request.rerank),
         model=sha256,
-        environment={},
+        environment={} if request.rerank is None else _environment(),
         evidence=evidence,
         pids=tuple(map(int, file.query.pids)),
     )
@@ -89,7 +89,7 @@ def stored_side(entry: FeatureEntry, left: FeatureEvidence) -> Side:
         seed=0,
         protocol_id=protocol_of(entry.labels, entry.rule, entry.distance, entry.rerank),
         model=entry.sha256,
-        environment={},
+        environment=left.environment,
         evidence=decode(base64.b64decode(left.evidence)),
         pids=left.pids,
     )
@@ -102,7 +102,9 @@ def evidence_line(name: str, side: Side) -> FeatureEvidence:
 
     (trial,) = side.trials
     packed = base64.b64encode(encode(trial.evidence)).decode()
-    return FeatureEvidence(name=name, pids=tuple(trial.pids), evidence=packed)
+    return FeatureEvidence(
+        name=name, pids=tuple(trial.pids), evidence=packed, environment=trial.environment
+    )
 
 
 def name_of(file: Path, folder: Path) -> str:
@@ -113,6 +115,14 @@ def name_of(file: Path, folder: Path) -> str:
 def protocol_of(labels: str, rule: str, distance: str | None, rerank: str | None) -> str:
     """Return what must be equal for two feature files to be comparable."""
     return "/".join((rule, distance or "distances", rerank or "no re-ranking", labels))
+
+
+def _environment() -> dict[str, Any]:
+    """Return what the bits of a re-ranking may depend on: it is computed on the processor."""
+    from harness.run.environment import describe_environment
+    from harness.training.device import cpu_name
+
+    return bits_depend_on({"type": "cpu", "name": cpu_name()}, describe_environment())
 
 
 def _side(name: str, headline: str, trial: SideTrial, rerank: str | None) -> Side:

@@ -143,10 +143,19 @@ def model_of(fit: FitView) -> str:
 
 def environment_of(fit: FitView) -> dict[str, Any]:
     """Return the part of where a fit was made that its bits may depend on."""
-    described = fit.provenance.get("environment", {})
+    return bits_depend_on(fit.device, fit.provenance.get("environment", {}))
+
+
+def bits_depend_on(device: Mapping[str, Any], described: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what bits may depend on.
+
+    Args:
+        device: Type and name, and whatever else is known.
+        described: As `harness.run.environment.describe_environment` does.
+    """
     packages = described.get("packages", {})
     return {
-        **fit.device,
+        **device,
         "system": described.get("system"),
         **{name: packages.get(name) for name in _PACKAGES},
     }

@@ -40,7 +40,7 @@ class Device:
         on_gpu = self.torch.type == "cuda"
         return {
             "type": self.torch.type,
-            "name": torch.cuda.get_device_name(self.torch) if on_gpu else _cpu_name(),
+            "name": torch.cuda.get_device_name(self.torch) if on_gpu else cpu_name(),
             "threads": torch.get_num_threads(),
             "precision": self.precision,
         }
@@ -97,7 +97,8 @@ def _cpu_has_bf16() -> bool:
     return any(getattr(torch.cpu, probe, lambda: False)() for probe in probes)
 
 
-def _cpu_name() -> str:
+def cpu_name() -> str:
+    """Return the model of the processor, or `CPU` where the system does not say."""
     try:
         with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
             for line in file:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -10,8 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.gate.baseline import read_baseline
+from harness.gate.baseline import read_baseline, write_baseline
 from harness.store import WeightsUsed
+from harness.store.evidence import decode, encode
 from harness.types import Variant
 from tests.gate.stall import ELSEWHERE, HERE, VARIANT, open_store, put_row
 
@@ -383,6 +385,36 @@ class TestFeatures:
 
         assert (rows["rows"][0]["rule"], rows["rows"][0]["rerank"]) == ("cuhk03", "paper")
         assert found.code == 0
+
+    @pytest.mark.parametrize(
+        ("words", "elsewhere", "tier"),
+        [
+            ((), True, "integrity"),
+            (("--rerank", "paper"), False, "integrity"),
+            (("--rerank", "paper"), True, "numeric"),
+        ],
+        ids=["exact", "same machine", "another machine"],
+    )
+    def test_other_ranks_on_another_machine(self, harness, folder, words, elsewhere, tier):
+        """Only re-ranked features may have other ranks on another machine, within the noise."""
+        write_features(folder / "a.npz")
+        accept(harness, "--features", "a.npz", *words)
+        path = Path("baselines/main.jsonl")
+        baseline = read_baseline(path)
+        (line,) = baseline.evidence.values()
+        left = decode(base64.b64decode(line.evidence))
+        top = left.top_index.copy()
+        top[0, :2] = top[0, 1::-1]  # two images change places, and no metric does
+        packed = base64.b64encode(encode(replace(left, top_index=top))).decode()
+        changes: dict[str, Any] = {"evidence": packed}
+        if elsewhere:
+            changes["environment"] = {**line.environment, "name": "another processor"}
+        changed = line.model_copy(update=changes)
+        write_baseline(replace(baseline, evidence={line.name: changed}), path)
+        found = harness("check", "--json")
+
+        assert {c["tier"] for c in found.json["checks"]} == {tier}
+        assert found.code == (4 if tier == "integrity" else 0)
 
 
 def test_list(harness, row):
