@@ -39,6 +39,8 @@ VERSION = 1
 FOLDER = Path("baselines")
 SUFFIX = ".jsonl"
 
+_LONGEST_NAME = 200  # [bytes], so that a file beside it can have a longer one
+
 _ACCEPT_AGAIN = "Take the file from version control again, or accept the baseline anew."
 
 
@@ -135,9 +137,11 @@ def path_of(name: str, folder: Path) -> Path:
     Raises:
         UsageError: If that is no name of a file.
     """
-    if not name or name.startswith(".") or Path(name).name != name:
+    is_word = bool(name) and not name.startswith(".") and Path(name).name == name
+    if not is_word or name.endswith(SUFFIX) or len(os.fsencode(name)) > _LONGEST_NAME:
         raise UsageError(
-            f"{name!r} is no name for a baseline.", "Give a word such as main; see `--folder`."
+            f"{name!r} is no name for a baseline.",
+            f"Give a short word such as main, without {SUFFIX}; see `--folder`.",
         )
     return folder / f"{name}{SUFFIX}"
 

@@ -230,13 +230,18 @@ def test_what_is_no_baseline(harness, folder, text, said):
     assert said in found.err
 
 
-@pytest.mark.parametrize("name", ["", "a/b", ".hidden"])
+@pytest.mark.parametrize("name", ["", "a/b", ".hidden", "main.jsonl", "x" * 300, "é" * 101])
 def test_what_is_no_name(harness, row, name):
     """A baseline is called by a word."""
     found = harness("baseline", "accept", name, "--reason", "r")
 
     assert found.code == 2
     assert "is no name for a baseline" in found.err
+
+
+def test_a_long_name(harness, row):
+    """A name of 200 bytes is one."""
+    assert harness("baseline", "accept", "é" * 100, "--reason", "r").code == 0
 
 
 @pytest.mark.parametrize(
