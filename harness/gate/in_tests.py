@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from harness.errors import HarnessError, UsageError
+from harness.errors import DataError, HarnessError, UsageError
 from harness.gate.accept import DEFAULT_MARGIN, AcceptRequest, accept
 from harness.gate.baseline import Baseline, find_file, path_of, read_baseline
 from harness.gate.bundles import store_of
@@ -96,7 +96,8 @@ class ReidGate:
                 pytest.skip(f"accepted {path.name} and checked nothing; commit it")
             verdict = self.check(features)
         except HarnessError as error:
-            pytest.fail(f"{error.what}\n{error.next_step}", pytrace=False)
+            told = f"{error.what}\n{error.next_step}"
+            raise pytest.fail.Exception(told, pytrace=False) from None
         if verdict.exit_code:
             pytest.fail(explain(verdict), pytrace=False)
         return verdict
@@ -246,9 +247,18 @@ def _check_file(file: Path, accepted: Baseline) -> None:
 
 
 def _write(features: Features, stem: Path) -> Path:
-    """Put features into a file, and return it."""
+    """Put features into a file, and return it.
+
+    Raises:
+        DataError: If they are the path of no file.
+    """
     if not isinstance(features, Mapping):
         given = Path(features).absolute()
+        if not given.is_file():
+            raise DataError(
+                f"There is no file of features {os.fspath(features)}.",
+                "Give the path of one, from the folder that pytest runs in, or arrays by name.",
+            )
         file = stem.with_name(f"{stem.name}{given.suffix}")
         file.symlink_to(given)
         return file

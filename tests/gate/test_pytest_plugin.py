@@ -172,6 +172,27 @@ def test_without_baseline(gated):
     result.stdout.fnmatch_lines(["There is no baseline in * called 'mine'."])
 
 
+def test_a_baseline_of_no_name(gated):
+    """A name that is none fails in a sentence, without a traceback."""
+    result = gated(marker=".replace('mine', 'sub/m')")
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["'sub/m' is no name for a baseline."])
+    assert "Traceback" not in result.stdout.str()
+    assert "During handling" not in result.stdout.str()
+
+
+def test_features_in_no_file(gated):
+    """A file of features that is not there is told as it was given."""
+    accepting = gated("--reid-accept", "first numbers", given="'nosuch.npz'")
+    gated("--reid-accept", "first numbers")
+    checking = gated(given="'nosuch.npz'")
+
+    for result in (accepting, checking):
+        result.assert_outcomes(failed=1)
+        result.stdout.fnmatch_lines(["There is no file of features nosuch.npz."])
+
+
 def test_runs_of_the_store(gated, home):
     """Without features the store is what is accepted; an empty one has nothing."""
     result = gated("--reid-accept", "first numbers", given="")
