@@ -59,12 +59,14 @@ class Check(_Frozen):
     """One question that a gate asked: one row by one metric."""
 
     row: str
-    """The row, by the words that tell it from the others; or the name of a feature file."""
+    """The row, by the words that tell it from the others; or the name of a feature file, or of
+    a benchmark."""
     dataset: str
-    """The data set; of a feature file the name of the file."""
+    """The data set; of a feature file the name of the file, of a benchmark empty."""
     metric: str
     """The short name ("rank1"); `ranks` where all ranks of all queries are held against others,
-    `all` where the row is missing or refused as a whole; of speed the name of the benchmark."""
+    `all` where the row is missing or refused as a whole; of speed `time` with its unit, as
+    `time [s]`."""
     tier: Tier
     """Which question was asked: are the ranks the same, the numbers within the noise, the model
     not worse, the method not worse, the code not slower?"""

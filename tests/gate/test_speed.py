@@ -39,6 +39,7 @@ def test_outcome(factor, outcome):
 
     assert check.outcome == outcome
     assert check.tier == "speed"
+    assert (check.row, check.dataset, check.metric) == ("a", "", "time [s]")
     assert (check.baseline, check.new) == (1.0, factor)
     assert check.margin == 1.1
     assert check.delta is not None
