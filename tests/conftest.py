@@ -38,9 +38,12 @@ def _folder_or_skip(variable: str, sibling: str) -> Path:
 
 @pytest.fixture(autouse=True)
 def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give each test an empty HARNESS_HOME, so that none reads or writes the user's."""
+    """Give each test an empty HARNESS_HOME, so that none reads or writes the user's.
+
+    A pytest that a test starts is nobody's worker, whoever runs the test.
+    """
     folder = tmp_path_factory.mktemp("home")
-    for variable in ("HARNESS_DATA", "HARNESS_DB", "HARNESS_WEIGHTS"):
+    for variable in ("HARNESS_DATA", "HARNESS_DB", "HARNESS_WEIGHTS", "PYTEST_XDIST_WORKER"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("HARNESS_HOME", str(folder))
     return folder
