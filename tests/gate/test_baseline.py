@@ -138,7 +138,7 @@ def test_keep_leaves_the_others(harness, row):
     ("named", "words"),
     [
         ({"config_hash": "c2", "narrowed": "128 x 64; lr=0.1"}, ("c1", "c2")),
-        ({"weights": WeightsUsed("none", None, "none", False, None)}, ("imagenet", "none")),
+        ({"weights": WeightsUsed("none", None, "none")}, ("imagenet", "none")),
         ({"variant": Variant("g", "euclidean")}, ("f", "g")),
         ({"variant": Variant("f", "cosine")}, ("euclidean", "cosine")),
         ({"variant": replace(VARIANT, rerank="paper")}, ("rerank-none", "rerank-paper")),
